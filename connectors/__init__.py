@@ -1,0 +1,4 @@
+"""Everything that touches a foreign system.
+
+A connector never knows who is asking, and this package MUST NOT import `policies` or `gateway`.
+"""

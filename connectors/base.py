@@ -1,0 +1,91 @@
+"""What a source is to the gateway: a name, the fields it provides, and `fetch`.
+
+A connector MUST NOT know who is asking or why, MUST NOT raise for a source's failure (it says
+`Unavailable`), and MUST NOT return a field it was not asked for. Where a source gives no answer the
+connector says so; it never guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+# A tuple holds codes, such as the programmes in which a person is enrolled.
+Value = str | int | bool | date | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a source is asked about: by national id, or by the registry's internal person id.
+
+    Exactly one of the two is set when the registry is asked; other sources get both, as the registry
+    knows them. MUST NOT be logged.
+    """
+
+    nik: str | None = None
+    person_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one source says of one person.
+
+    `values` holds every field that was asked; None means that the source has no value for it.
+    `as_of` dates each value that has one; for a field that it lacks, `default_as_of` holds.
+    """
+
+    person_id: UUID
+    values: Mapping[str, Value]
+    default_as_of: date | None = None
+    as_of: Mapping[str, date] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The source knows nobody under this identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The identifier names several persons of the source; which one is meant is not the source's to guess.
+
+    `candidates` are all of them, so that the exchange can tell whether any is within the asker's scope.
+    """
+
+    candidates: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The source gave no usable answer; `since` is when it was first seen failing (UTC)."""
+
+    since: datetime
+    last_known_as_of: date | None = None
+
+
+Outcome = Record | NotFound | Ambiguous | Unavailable
+
+
+class Connector(Protocol):
+    """One source. `outside` says whether asking it leaves the gateway, which is audited beforehand."""
+
+    name: str
+    provides: frozenset[str]
+    outside: bool
+
+    async def fetch(
+        self, subjects: Sequence[Subject], fields: frozenset[str], on_date: date, deadline: float
+    ) -> Sequence[Outcome]:
+        """One outcome per subject, in order, before `deadline` (event-loop time, seconds).
+
+        `fields` is a subset of `provides`. `on_date` asks for the state on that day where the source
+        keeps history (enrolments, deciles).
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return when the source can be asked; raise when it cannot."""
+        ...

@@ -1,0 +1,34 @@
+# Makes .venv with the locked packages. Sourced by demo.sh and test.sh; expects $root and $lock.
+# Needs Python 3.11 or newer with venv, and nothing else. Repeats only when the lock has changed.
+
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+# Runs an apt-get install when we are root, else says the one command that an administrator must run.
+debian_packages() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    else
+        fail "Missing: $*. Run this once, then try again:  sudo apt-get install $*"
+    fi
+}
+
+unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
+command -v python3 >/dev/null || debian_packages python3 python3-venv
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "Python 3.11 or newer is needed; python3 here is $(python3 --version)."
+python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages python3-venv
+
+venv="$root/.venv"
+wanted="$(cat "$root/$lock" "$root/pyproject.toml" | sha256sum | cut -d' ' -f1)"
+if [ "$(cat "$venv/gapura-lock" 2>/dev/null)" != "$wanted" ]; then
+    printf 'Installing the locked packages into .venv ...\n'
+    # An interpreter that moved or a half-made environment is not worth repairing.
+    "$venv/bin/python" -c '' 2>/dev/null || rm -rf "$venv"
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$root/$lock"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root"
+    printf '%s' "$wanted" >"$venv/gapura-lock"
+fi

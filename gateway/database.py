@@ -1,0 +1,202 @@
+"""The database: one engine, one way to read, one way to write. The only module that commits.
+
+The same schema and statements serve SQLite (embedded default) and PostgreSQL. Callers get a SQLAlchemy
+Core connection inside a `with`; they MUST NOT commit, roll back or open connections of their own.
+No ORM: rows are read in batches, and identity maps would cost more than the query.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Text,
+    TypeDecorator,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy import exc as sqlalchemy_exc
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import make_url
+from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.types import TypeEngine
+
+from gateway.errors import StoreUnavailable
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Longer than the longest import chunk holds SQLite's single write lock.
+_SQLITE_BUSY_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 5
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, always aware and always UTC on the way out; a naive one is refused on the way in."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse a naive moment, store the rest in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give an aware moment: SQLite forgets the zone, which is always UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _TextList(TypeDecorator[Sequence[str]]):
+    """Many texts as one parameter: an array for PostgreSQL, a JSON list for SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the wire type."""
+        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        """Write the list as the dialect wants it."""
+        values = list(value or ())
+        return values if dialect.name == "postgresql" else json.dumps(values)
+
+
+class Database:
+    """One engine and its two doors: `reading` and `unit_of_work`.
+
+    Thread-safe. SQLite allows one writer at a time: writers of this process queue on a lock, because
+    SQLite's own busy handler sleeps in growing steps where a lock wakes at once; other processes meet
+    the busy timeout.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        parsed = make_url(url)
+        if parsed.drivername in {"postgresql", "postgres"}:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._write_lock = threading.Lock() if self.is_sqlite else None
+        if self.is_sqlite:
+            self.engine = create_engine(
+                parsed, connect_args={"timeout": _SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False}
+            )
+            _prepare_sqlite(self.engine)
+        else:
+            self.engine = create_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+            )
+
+    def one_of(self, column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
+        """`column` equals one of the texts bound to `parameter`, sent as ONE parameter.
+
+        SQLAlchemy's `in_` writes a parameter per value: every batch size would be another statement to
+        parse and prepare, and SQLite stops at 32 766 of them.
+        """
+        many = bindparam(parameter, type_=_TextList())
+        if self.is_sqlite:
+            return column.in_(select(func.json_each(many).table_valued("value").c.value))
+        return column == any_(many)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reads; whatever is written through it is rolled back.
+
+        Raises StoreUnavailable when the database cannot be reached.
+        """
+        with _outages_named(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def unit_of_work(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that is committed when the block ends and rolled back when it raises.
+
+        With `durable` (the default) the commit is on disk when this returns. Without it PostgreSQL may
+        lose the last commits at a power cut (never at a process's death), in exchange for not waiting:
+        meant for replay marks, which live for two minutes. Raises StoreUnavailable.
+        """
+        with _outages_named():
+            if self._write_lock is None:
+                with self.engine.begin() as connection:
+                    if not durable:
+                        connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+                    yield connection
+                return
+            with self._write_lock, self.engine.connect() as connection:
+                # A transaction that begins by reading and then writes can fail at once with "locked",
+                # whatever the timeout: take SQLite's write lock at the start.
+                connection.info["begin"] = "BEGIN IMMEDIATE"
+                try:
+                    with connection.begin():
+                        yield connection
+                finally:
+                    connection.info.pop("begin", None)
+
+    def close(self) -> None:
+        """Close every pooled connection; the object must not be used afterwards."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Set the pragmas that durability and several processes need, and let SQLAlchemy say BEGIN."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        # The sqlite3 module would otherwise begin transactions by itself, and late.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # NORMAL may lose acknowledged commits at a power cut
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
+    """Turn the driver's ways of saying "no database" into StoreUnavailable.
+
+    The driver's text is dropped on purpose: it may quote the statement with its parameters.
+    """
+    try:
+        yield
+    except (
+        sqlalchemy_exc.OperationalError,
+        sqlalchemy_exc.InterfaceError,
+        sqlalchemy_exc.TimeoutError,
+    ) as error:
+        raise StoreUnavailable("The database did not answer; nothing was changed.") from error

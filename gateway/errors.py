@@ -1,0 +1,136 @@
+"""The one tree of errors, and which of them are worth another try.
+
+    GapuraError
+    ├── BadInput                  the caller can mend it; says what, where, expected, got, what to do
+    │   ├── BodyTooLarge          the request's body exceeds the limit
+    │   ├── SettingsInvalid       all problems of the settings at once
+    │   └── FileUnusable          a file as a whole cannot be read (single rows are rejected, not raised)
+    ├── Unauthenticated           no consumer could be established; carries the RFC 9110 challenge
+    ├── Refused                   a consumer is known, and its agreement does not cover the request
+    ├── NotFound                  the named thing does not exist, or is none of the caller's business
+    ├── Conflict                  the act contradicts the present state
+    └── Retryable                 the same call may succeed later
+        ├── AuditUnavailable      no evidence could be written, so nothing was answered
+        ├── SourceUnavailable     an outside source is down and the agreement says to refuse then
+        └── StoreUnavailable      the database cannot be reached
+
+Whether a second try is worth it is a type, decided where the failure is seen, once. HTTP status codes
+are given in `gateway.api.problems` and nowhere else. A message MUST NOT contain a personal value: it may
+name fields, positions and shapes, never what stood there.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from policies.dictionary import Text
+
+
+class GapuraError(Exception):
+    """Any failure that the gateway foresees.
+
+    `code` is stable, lower-case and safe to program against; `detail` is a sentence for people.
+    """
+
+    code = "internal_error"
+
+    def __init__(self, detail: str, *, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if code is not None:
+            self.code = code
+
+
+class BadInput(GapuraError):  # noqa: N818 - named for what happened, as the tree above reads
+    """The input cannot be used as it is; `detail` says how to mend it."""
+
+    code = "bad_input"
+
+
+class BodyTooLarge(BadInput):
+    """The request's body exceeds the limit that the operator set."""
+
+    code = "body_too_large"
+
+
+class SettingsInvalid(BadInput):
+    """The settings do not allow a start; `problems` holds every one of them."""
+
+    code = "settings_invalid"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("The settings do not allow a start:\n" + "\n".join(f"  - {p}" for p in problems))
+        self.problems = problems
+
+
+class FileUnusable(BadInput):
+    """A file as a whole cannot be read: missing, truncated, or without the columns it needs."""
+
+    code = "file_unusable"
+
+
+class Unauthenticated(GapuraError):  # noqa: N818 - as above
+    """No consumer could be established from the request.
+
+    `challenge` is the value of `WWW-Authenticate`; `dpop_nonce`, if set, is sent as `DPoP-Nonce` (RFC 9449).
+    """
+
+    code = "unauthenticated"
+
+    def __init__(
+        self, detail: str, *, challenge: str, code: str | None = None, dpop_nonce: str | None = None
+    ) -> None:
+        super().__init__(detail, code=code)
+        self.challenge = challenge
+        self.dpop_nonce = dpop_nonce
+
+
+class Refused(GapuraError):  # noqa: N818 - as above
+    """The consumer is known and may not do this; `remedy` says what to ask for, and whom.
+
+    The refusal is in the audit log under `exchange_id`.
+    """
+
+    code = "refused"
+
+    def __init__(self, reason: Text, *, code: str, remedy: Text, exchange_id: UUID) -> None:
+        super().__init__(reason.en, code=code)
+        self.reason = reason
+        self.remedy = remedy
+        self.exchange_id = exchange_id
+
+
+class NotFound(GapuraError):  # noqa: N818 - as above
+    """The named thing does not exist, or is none of the caller's business: the two look the same."""
+
+    code = "not_found"
+
+
+class Conflict(GapuraError):  # noqa: N818 - as above
+    """The act contradicts the present state; `detail` says which state, and what would be allowed."""
+
+    code = "conflict"
+
+
+class Retryable(GapuraError):  # noqa: N818 - as above
+    """The same call may succeed later, unchanged."""
+
+    code = "temporarily_unavailable"
+
+
+class AuditUnavailable(Retryable):
+    """Evidence could not be written, so nothing was answered."""
+
+    code = "audit_unavailable"
+
+
+class SourceUnavailable(Retryable):
+    """An outside source gave no answer, and the agreement says to refuse rather than to answer in part."""
+
+    code = "source_unavailable"
+
+
+class StoreUnavailable(Retryable):
+    """The database cannot be reached, or did not answer in time."""
+
+    code = "store_unavailable"

@@ -1,0 +1,58 @@
+"""Tables of consumers, their keys, and what may be used only once. No token is ever stored, only marks.
+
+`jti` values are chosen by callers, so their SHA-256 is stored: bounded in size, and useless to a reader.
+Expiry is in Unix seconds: it is compared on every request and never shown.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Table, Text
+
+from gateway.database import UtcDateTime, metadata
+
+consumers = Table(
+    "consumers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sector", String(64), nullable=False),
+    # Kemendagri codes (dotted) to which the consumer's jurisdiction is limited; empty = the whole country.
+    Column("regions", JSON, nullable=False),
+    Column("state", String(16), nullable=False),  # active | disabled
+    Column("registered_at", UtcDateTime, nullable=False),
+)
+
+consumer_keys = Table(
+    "consumer_keys",
+    metadata,
+    Column("consumer_id", ForeignKey("consumers.id"), primary_key=True),
+    Column("kid", String(128), primary_key=True),
+    Column("jwk", JSON, nullable=False),  # public part only
+    Column("added_at", UtcDateTime, nullable=False),
+)
+
+spent_assertions = Table(
+    "spent_assertions",
+    metadata,
+    Column("consumer_id", String(64), primary_key=True),
+    Column("jti_sha256", String(64), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_spent_assertions_expires_at", "expires_at"),
+)
+
+spent_proofs = Table(
+    "spent_proofs",
+    metadata,
+    # SHA-256 over key thumbprint and jti: two clients may choose the same jti.
+    Column("proof_sha256", String(64), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_spent_proofs_expires_at", "expires_at"),
+)
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti_sha256", String(64), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_revoked_tokens_expires_at", "expires_at"),
+)

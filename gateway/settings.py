@@ -1,0 +1,157 @@
+"""Settings: `GAPURA_*` environment variables or a TOML file, all checked at the start, all problems at once.
+
+Every setting has a default that is safe on one machine; none of them is a secret, and none is secret-like:
+keys are files of the home folder, made on first use. An unknown `GAPURA_` variable refuses the start:
+a misspelt setting that is silently ignored is how limits go missing.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, HttpUrl, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.errors import SettingsInvalid
+
+_PREFIX = "GAPURA_"
+_FILE_VARIABLE = "GAPURA_SETTINGS_FILE"
+_SHIPPED_POLICIES = Path(__file__).parent.parent / "policies"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Read once, then immutable."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, validate_default=True)
+
+    home: Path = Field(
+        Path(".gapura"), description="Folder of the embedded database and the keys; made with mode 0700."
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of PostgreSQL or SQLite; empty means SQLite in the home folder."
+    )
+    public_url: HttpUrl | None = Field(
+        None,
+        description="The address consumers use, without a path. It is the OAuth issuer, and DPoP proofs are "
+        "compared with it, never with the Host header. Empty means http://HOST:PORT.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve; more than one needs PostgreSQL.")
+    policies: Path = Field(
+        _SHIPPED_POLICIES,
+        description="Folder with fields.yaml, agreements/ and programmes/.",
+    )
+    token_lifetime_s: int = Field(300, ge=30, le=3600, description="Life of an access token, seconds.")
+    exchange_timeout_s: float = Field(
+        10.0, gt=0, le=120, description="Deadline of one exchange over all sources, seconds."
+    )
+    max_body_bytes: int = Field(
+        1_000_000, ge=1_000, le=50_000_000, description="Largest request body; 1000 subjects need 120 kB."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin_only(cls, value: HttpUrl | None) -> HttpUrl | None:
+        if value is not None and ((value.path or "/") != "/" or value.query or value.fragment):
+            raise ValueError("must be an origin such as https://gapura.example.go.id, without path or query")
+        return value
+
+    @property
+    def issuer(self) -> str:
+        """The OAuth issuer: scheme and authority, no trailing slash."""
+        if self.public_url is not None:
+            return str(self.public_url).rstrip("/")
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def effective_database_url(self) -> str:
+        """The URL that is really opened."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'gapura.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make another process read these same settings."""
+        values = self.model_copy(update={"home": self.home.resolve()})
+        return {_PREFIX + name.upper(): str(value) for name, value in values if value not in {None, ""}}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line over environment; the file is given through `load_settings`, below both."""
+        return init_settings, env_settings
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings: command line (`overrides`, None = not given) over environment over file.
+
+    The file is TOML, named by `GAPURA_SETTINGS_FILE`. Raises SettingsInvalid with every problem found.
+    """
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    known = set(Settings.model_fields)
+    if file_name := environment.get(_FILE_VARIABLE):
+        values.update(_read_file(Path(file_name), known, problems))
+    for name, value in environment.items():
+        if not name.startswith(_PREFIX) or name == _FILE_VARIABLE:
+            continue
+        key = name.removeprefix(_PREFIX).lower()
+        if key in known:
+            values[key] = value
+        else:
+            problems.append(f"{name} is not a setting. Known: {_names(known)}")
+    values.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems.extend(
+            f"{_PREFIX}{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()
+        )
+    else:
+        if settings.workers > 1 and settings.effective_database_url.startswith("sqlite"):
+            problems.append(
+                "GAPURA_WORKERS is more than 1, which needs PostgreSQL: set GAPURA_DATABASE_URL, or 1 worker"
+            )
+        if not (settings.policies / "fields.yaml").is_file():
+            problems.append(f"GAPURA_POLICIES: no fields.yaml in {settings.policies}")
+        if not problems:
+            return settings
+    raise SettingsInvalid(problems)
+
+
+def _read_file(path: Path, known: set[str], problems: list[str]) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(
+            f"{_FILE_VARIABLE}: {path} cannot be read as TOML ({error.__class__.__name__}: {error})"
+        )
+        return {}
+    problems.extend(
+        f"{path}: {key} is not a setting. Known: {', '.join(sorted(known))}"
+        for key in content
+        if key not in known
+    )
+    return {key: value for key, value in content.items() if key in known}
+
+
+def _names(keys: set[str]) -> str:
+    return ", ".join(_PREFIX + key.upper() for key in sorted(keys))

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from gateway.batching import NaturalBatch
+from gateway.database import Database
+from gateway.errors import StoreUnavailable
+from gateway.migrations import is_current, metadata, migrate
+from gateway.oauth.tables import consumers
+
+
+def _consumer(identifier: str) -> dict[str, object]:
+    return {
+        "id": identifier,
+        "name": identifier,
+        "sector": "kesehatan",
+        "regions": [],
+        "state": "active",
+        "registered_at": datetime.now(UTC),
+    }
+
+
+def test_migrations_make_exactly_the_tables_that_the_code_declares(database: Database) -> None:
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert is_current(database)
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    migrate(database)
+    assert is_current(database)
+
+
+def test_a_unit_of_work_that_raises_leaves_nothing_behind(database: Database) -> None:
+    with pytest.raises(IntegrityError), database.unit_of_work() as connection:
+        connection.execute(insert(consumers), [_consumer("a"), _consumer("a")])
+    with database.reading() as connection:
+        assert connection.execute(select(consumers)).all() == []
+
+
+def test_one_of_matches_every_listed_text_and_no_other(database: Database) -> None:
+    with database.unit_of_work() as connection:
+        connection.execute(insert(consumers), [_consumer(name) for name in ("a", "b", "c\"'")])
+    statement = select(consumers.c.id).where(database.one_of(consumers.c.id, "ids")).order_by(consumers.c.id)
+    with database.reading() as connection:
+        assert connection.execute(statement, {"ids": ["a", "c\"'", "z"]}).scalars().all() == ["a", "c\"'"]
+        assert connection.execute(statement, {"ids": []}).all() == []
+
+
+def test_a_database_out_of_reach_is_named_and_retryable() -> None:
+    closed = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailable), closed.reading():
+        pass
+
+
+@pytest.mark.anyio
+async def test_calls_that_wait_share_one_batch() -> None:
+    batches: list[Sequence[int]] = []
+
+    def run(items: Sequence[int]) -> list[int | Exception]:
+        batches.append(list(items))
+        return [item * 2 for item in items]
+
+    double = NaturalBatch("double", run)
+    assert await asyncio.gather(*(double(i) for i in range(100))) == [i * 2 for i in range(100)]
+    assert len(batches) < 10
+    double.close()
+
+
+@pytest.mark.anyio
+async def test_one_failing_item_does_not_fail_its_siblings() -> None:
+    odd = NaturalBatch("odd", lambda items: [ValueError("even") if i % 2 == 0 else i for i in items])
+    outcomes = await asyncio.gather(*(odd(i) for i in range(4)), return_exceptions=True)
+    assert [isinstance(o, ValueError) for o in outcomes] == [True, False, True, False]
+    odd.close()
+
+
+@pytest.mark.anyio
+async def test_a_batch_that_fails_as_a_whole_fails_every_caller() -> None:
+    def broken(_items: Sequence[int]) -> list[int | Exception]:
+        raise StoreUnavailable("gone")
+
+    call = NaturalBatch("broken", broken)
+    outcomes = await asyncio.gather(*(call(i) for i in range(3)), return_exceptions=True)
+    assert all(isinstance(o, StoreUnavailable) for o in outcomes)
+    call.close()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import SettingsInvalid
+from gateway.settings import load_settings
+
+
+def test_defaults_serve_one_machine_with_the_embedded_database() -> None:
+    settings = load_settings({})
+    assert settings.effective_database_url.startswith("sqlite:///")
+    assert settings.issuer == "http://127.0.0.1:8080"
+
+
+def test_tells_all_problems_at_once() -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(
+            {"GAPURA_PORT": "99999", "GAPURA_WORKERS": "0", "GAPURA_PROT": "80", "GAPURA_LOG_LEVEL": "x"}
+        )
+    told = "\n".join(caught.value.problems)
+    assert all(name in told for name in ("GAPURA_PORT", "GAPURA_WORKERS", "GAPURA_PROT", "GAPURA_LOG_LEVEL"))
+
+
+def test_command_line_wins_over_environment_and_environment_over_file(tmp_path: Path) -> None:
+    file = tmp_path / "gapura.toml"
+    file.write_text('port = 1001\nhost = "127.0.0.2"\nlog_level = "DEBUG"\n')
+    settings = load_settings(
+        {"GAPURA_SETTINGS_FILE": str(file), "GAPURA_PORT": "1002", "GAPURA_HOST": "::1"}, port=1003
+    )
+    assert (settings.port, settings.host, settings.log_level) == (1003, "::1", "DEBUG")
+
+
+@pytest.mark.parametrize("content", ["prot = 80\n", "port = = 80\n"])
+def test_a_file_that_cannot_be_followed_to_the_letter_refuses_the_start(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "gapura.toml"
+    file.write_text(content)
+    with pytest.raises(SettingsInvalid, match=r"gapura\.toml"):
+        load_settings({"GAPURA_SETTINGS_FILE": str(file)})
+
+
+def test_several_workers_need_postgresql() -> None:
+    with pytest.raises(SettingsInvalid, match="PostgreSQL"):
+        load_settings({"GAPURA_WORKERS": "2"})
+    assert (
+        load_settings({"GAPURA_WORKERS": "2", "GAPURA_DATABASE_URL": "postgresql://db/gapura"}).workers == 2
+    )
+
+
+def test_the_issuer_is_an_origin_without_a_trailing_slash() -> None:
+    assert load_settings({"GAPURA_PUBLIC_URL": "https://gapura.example/"}).issuer == "https://gapura.example"
+    with pytest.raises(SettingsInvalid, match="origin"):
+        load_settings({"GAPURA_PUBLIC_URL": "https://gapura.example/api"})
+
+
+def test_another_process_reads_the_same_settings_from_the_environment(tmp_path: Path) -> None:
+    settings = load_settings(
+        {"GAPURA_HOME": str(tmp_path), "GAPURA_PUBLIC_URL": "https://gapura.example"}, port=9
+    )
+    assert load_settings(settings.environment()) == settings
