@@ -1,0 +1,109 @@
+"""Decide, before anything is fetched, whether a request is covered, and by what plan.
+
+Pure: the day is an argument. Nothing is allowed by default: each line below that is not passed is a `Deny`
+with a stable code, a reason and a remedy. A refusal MUST NOT repeat what the caller sent, which may be
+anything; it names what would be covered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from policies import refusals
+from policies.agreement import ACTIVE, RECORDS, Agreement, AgreementBook, PlanKey
+from policies.plan import Deny, Output, Permit, Plan, Withheld, compile_plan, in_scope
+from policies.regions import intersection
+
+__all__ = [
+    "ConsumerTerms",
+    "Deny",
+    "Output",
+    "Permit",
+    "Plan",
+    "Request",
+    "Withheld",
+    "decide",
+    "in_scope",
+]
+
+# Enough for every shape of request that real consumers have; a caller who varies shapes only makes us forget.
+_PLANS_KEPT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, without who is asked about. `fields` None means all that the agreement names."""
+
+    operation: str
+    purpose: str
+    programme: str | None
+    fields: tuple[str, ...] | None
+    subject_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerTerms:
+    """What registration says of a consumer. `regions` bounds its jurisdiction; empty is the whole country."""
+
+    id: str
+    sector: str
+    regions: frozenset[str]
+
+
+def decide(book: AgreementBook, consumer: ConsumerTerms, request: Request, today: date) -> Permit | Deny:
+    """Whether, and by which plan, a request is covered on a day (civil date of Indonesia).
+
+    The purpose picks exactly one agreement of the consumer. Scope is what agreement and consumer have in
+    common, never more. Plans are compiled once per kind of request.
+    """
+    own = book.by_consumer.get(consumer.id)
+    if not own:
+        return refusals.no_agreement()
+    agreement = own.get(request.purpose)
+    if agreement is None:
+        return refusals.purpose_not_covered(own)
+    return _refusal(agreement, consumer, request, today) or _planned(book, agreement, consumer, request)
+
+
+def _refusal(agreement: Agreement, consumer: ConsumerTerms, request: Request, today: date) -> Deny | None:
+    """The first clause of the agreement, in the order a lawyer would read it, that the request fails."""
+    checks = (
+        (today < agreement.valid_from, refusals.not_yet_valid),
+        (today > agreement.valid_until, refusals.expired),
+        (agreement.state != ACTIVE, refusals.suspended),
+        (agreement.pseudonym_sector not in {None, consumer.sector}, refusals.sector_mismatch),
+        (request.operation not in agreement.operations, refusals.operation_not_covered),
+        (
+            request.operation != RECORDS and request.programme not in agreement.programmes,
+            refusals.programme_not_covered,
+        ),
+        (not 1 <= request.subject_count <= agreement.subjects_per_request, refusals.too_many_subjects),
+    )
+    return next((refuse(agreement) for fails, refuse in checks if fails), None)
+
+
+def _planned(
+    book: AgreementBook, agreement: Agreement, consumer: ConsumerTerms, request: Request
+) -> Permit | Deny:
+    programme = None if request.operation == RECORDS else request.programme
+    key: PlanKey = (agreement.sha256, request.operation, programme, request.fields, consumer.regions)
+    known = book.plans.get(key)
+    if known is None:
+        if len(book.plans) >= _PLANS_KEPT:
+            book.plans.clear()
+        known = book.plans[key] = _compiled(book, agreement, consumer, request)
+    return known
+
+
+def _compiled(
+    book: AgreementBook, agreement: Agreement, consumer: ConsumerTerms, request: Request
+) -> Permit | Deny:
+    regions = intersection(agreement.scope.regions, consumer.regions or None)
+    if regions is not None and not regions:
+        return refusals.no_common_region(agreement)
+    rule = None if request.operation == RECORDS else book.programmes[request.programme or ""]
+    plan = compile_plan(agreement, book.dictionary, request.fields, rule, regions)
+    if request.operation == RECORDS and not plan.outputs:
+        return refusals.no_field_permitted(agreement)
+    return Permit(plan)

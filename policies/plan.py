@@ -1,0 +1,195 @@
+"""The plan of an exchange: an agreement compiled for one kind of request.
+
+It says which fields to fetch, whom the answer may be about, what leaves in which form, and what is withheld
+by which clause. `release` knows nothing else, so that nothing can leave that a plan does not name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from policies.agreement import Agreement, Scope
+from policies.conditions import ProgrammeRule, inputs
+from policies.dictionary import Ceiling, Field, Text, Value
+from policies.regions import covered
+from policies.strict_yaml import NAME
+from policies.transforms import Apply, Transformation, exceeds_ceiling
+
+# What a caller sends as a field's name may be anything, a national id included; only names are repeated.
+UNREADABLE_NAME = "?"
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A field that leaves. `reads` is the field fetched for it; `apply` is the transformation's function."""
+
+    name: str
+    field: Field
+    transformation: Transformation
+    reads: str
+    apply: Apply
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A field that was asked for, or is named by the agreement, and does not leave.
+
+    `code` is dropped_by_agreement, not_in_agreement, above_ceiling or unknown_field.
+    """
+
+    field: str
+    code: str
+    clause: Text
+    ask_for: Text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Everything that an exchange may do.
+
+    `scope` is what agreement and consumer have in common. `needs` are the fields to fetch: for outputs, rule
+    and scope.
+    """
+
+    agreement: Agreement
+    scope: Scope
+    needs: frozenset[str]
+    outputs: tuple[Output, ...]
+    withheld: tuple[Withheld, ...]
+    rule: ProgrammeRule | None
+    reasons: bool
+    pseudonym_sector: str | None
+    on_source_failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The request is covered; `plan` says by what and how far."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The request is not covered. `code` is stable; `remedy` says what to ask for, and whom."""
+
+    code: str
+    detail: Text
+    remedy: Text
+
+
+def in_scope(plan: Plan, values: Mapping[str, Value]) -> bool:
+    """Whether the answer may be about this person. Where scope has a bound, not knowing means outside."""
+    scope = plan.scope
+    if scope.regions is not None and not covered(values.get("region"), scope.regions):
+        return False
+    if scope.enrolled_in is None:
+        return True
+    enrolments = values.get("enrolments")
+    return type(enrolments) is tuple and not scope.enrolled_in.isdisjoint(enrolments)
+
+
+def compile_plan(
+    agreement: Agreement,
+    dictionary: Mapping[str, Field],
+    asked: tuple[str, ...] | None,
+    rule: ProgrammeRule | None,
+    regions: frozenset[str] | None,
+) -> Plan:
+    """The plan for the fields asked, or for all that the agreement names if `asked` is None."""
+    names = dict.fromkeys(agreement.fields if asked is None else asked)
+    withheld = [entry for name in names if (entry := _withheld(agreement, dictionary, name)) is not None]
+    outputs = tuple(_outputs(agreement, dictionary, names))
+    scope = Scope(regions, agreement.scope.enrolled_in)
+    return Plan(
+        agreement=agreement,
+        scope=scope,
+        needs=frozenset(output.reads for output in outputs)
+        | (inputs(rule) if rule is not None else frozenset())
+        | (frozenset({"region"}) if scope.regions is not None else frozenset())
+        | (frozenset({"enrolments"}) if scope.enrolled_in is not None else frozenset()),
+        outputs=outputs,
+        withheld=tuple(withheld),
+        rule=rule,
+        reasons=agreement.reasons,
+        pseudonym_sector=agreement.pseudonym_sector,
+        on_source_failure=agreement.on_source_failure,
+    )
+
+
+def _outputs(agreement: Agreement, dictionary: Mapping[str, Field], names: Iterable[str]) -> Iterable[Output]:
+    for name in names:
+        if _withheld(agreement, dictionary, name) is None:
+            transformation = agreement.fields[name]
+            yield Output(name, dictionary[name], transformation, transformation.reads, transformation.apply)
+
+
+def _withheld(agreement: Agreement, dictionary: Mapping[str, Field], name: str) -> Withheld | None:
+    """Why a field does not leave, or None if it does. What no line below lets through is withheld."""
+    field = dictionary.get(name)
+    if field is None:
+        readable = name if len(name) <= _LONGEST_NAME and NAME.fullmatch(name) else UNREADABLE_NAME
+        return Withheld(readable, "unknown_field", *_UNKNOWN_FIELD)
+    transformation = agreement.fields.get(name)
+    # The loader refuses what exceeds a ceiling; it is checked again because the ceiling always wins.
+    if field.ceiling is Ceiling.NEVER or (
+        transformation is not None and exceeds_ceiling(transformation, dictionary, name)
+    ):
+        return Withheld(name, "above_ceiling", *_ceiling_text(field))
+    if transformation is None:
+        return Withheld(name, "not_in_agreement", *_absent_text(agreement))
+    if transformation.name == "drop" or transformation.level is Ceiling.NEVER:
+        return Withheld(name, "dropped_by_agreement", *_dropped_text(agreement, name))
+    return None
+
+
+_UNKNOWN_FIELD = (
+    Text("Kamus data tidak memuat elemen ini.", "The data dictionary has no such field."),
+    Text(
+        "Pilih elemen dari kamus data (fields.yaml).", "Choose a field of the data dictionary (fields.yaml)."
+    ),
+)
+
+
+def _ceiling_text(field: Field) -> tuple[Text, Text]:
+    ceiling = field.ceiling.name.lower()
+    return (
+        Text(
+            f"Kamus data menetapkan batas `{ceiling}` untuk {field.label.id}, di atas setiap perjanjian.",
+            f"The data dictionary sets the ceiling `{ceiling}` for {field.label.en}, above every agreement.",
+        ),
+        Text(
+            "Tidak ada perjanjian yang dapat membukanya; gunakan hasil pencocokan bila tersedia.",
+            "No agreement can release it; use a verdict where there is one.",
+        ),
+    )
+
+
+def _absent_text(agreement: Agreement) -> tuple[Text, Text]:
+    return (
+        Text(
+            f"{agreement.cited.id}, klausul `fields`, tidak memuat elemen ini.",
+            f"{agreement.cited.en}, clause `fields`, does not name this field.",
+        ),
+        _amendment(agreement),
+    )
+
+
+def _dropped_text(agreement: Agreement, name: str) -> tuple[Text, Text]:
+    return (
+        Text(
+            f"{agreement.cited.id}, klausul `fields.{name}: drop`, menahan elemen ini.",
+            f"{agreement.cited.en}, clause `fields.{name}: drop`, withholds this field.",
+        ),
+        _amendment(agreement),
+    )
+
+
+def _amendment(agreement: Agreement) -> Text:
+    number = agreement.documents.get("pks", agreement.id)
+    return Text(
+        f"Ajukan addendum atas {number} kepada Pusdatin, dengan alasan elemen ini diperlukan.",
+        f"Ask Pusdatin for an amendment of {number} that says why this field is needed.",
+    )

@@ -1,0 +1,128 @@
+"""Pseudonyms: the name by which one sector knows one person, made and undone without any table.
+
+A pseudonym is the person's random 128-bit id under AES-SIV (RFC 5297): deterministic, so that a sector meets
+the same name each time; authenticated, so that a forged or foreign one is refused; and reversible by the
+holder of the key, so that the gateway takes it back as an identifier. It is not made from the NIK: a
+corrected NIK renames nobody, and guessing NIKs finds nobody.
+
+A key MUST NOT be printed, logged or stored by this package, and a pseudonym MUST NOT be written beside a
+national id anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from policies.strict_yaml import SLUG
+
+_MASTER_KEY_BYTES = 32
+_SIV_KEY_BYTES = 64
+_TOKEN_KEY_BYTES = 32
+_TOKEN_BYTES = 16
+_SHAPE = re.compile(r"v([1-9][0-9]{0,3})\.([a-z0-9-]+)\.([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class UnusablePseudonym(Exception):  # noqa: N818 - named for what the text is
+    """The text is no pseudonym of this sector. It never says why: forged, foreign and garbled look alike."""
+
+    def __init__(self) -> None:
+        super().__init__("This is not a pseudonym of your sector. Send one that an answer of ours gave you.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SectorKey:
+    """What one sector's pseudonyms of one version are made with. Shows no key material when printed."""
+
+    sector: str
+    version: int
+    siv: AESSIV = field(repr=False)
+    token_key: bytes = field(repr=False)
+
+    @property
+    def associated(self) -> list[bytes]:
+        """What is authenticated with each pseudonym, so that neither part of its prefix can be exchanged."""
+        return [f"v{self.version}".encode(), self.sector.encode()]
+
+
+def derive_sector_key(master_key: bytes, sector: str, version: int = 1) -> SectorKey:
+    """The key of one sector, by HKDF-SHA256 from a master key of at least 32 bytes.
+
+    Knowing one sector's key says nothing of another's, nor of the master key. A new version renames every
+    person of the sector; keep the older keys as long as their pseudonyms are to be taken back.
+    """
+    if len(master_key) < _MASTER_KEY_BYTES:
+        raise ValueError(f"The master key has {len(master_key)} bytes; it needs {_MASTER_KEY_BYTES} or more.")
+    if not SLUG.fullmatch(sector):
+        raise ValueError("A sector is named by lower-case letters, digits and single hyphens.")
+    if not 1 <= version <= 9999:  # noqa: PLR2004 - what the prefix of a pseudonym can spell
+        raise ValueError("A key version is a number from 1 to 9999.")
+
+    def derived(purpose: str, length: int) -> bytes:
+        info = f"gapura/{purpose}/v{version}/{sector}".encode()
+        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(master_key)
+
+    return SectorKey(
+        sector=sector,
+        version=version,
+        siv=AESSIV(derived("pseudonym", _SIV_KEY_BYTES)),
+        token_key=derived("field-token", _TOKEN_KEY_BYTES),
+    )
+
+
+def pseudonym(person_id: UUID, key: SectorKey) -> str:
+    """The stable name by which one sector knows one person, such as `v1.kesehatan.` and 43 characters.
+
+    Different sectors get unlinkable names for the same person; rotating the key renames everyone, so its
+    version travels in the prefix. Construction: AES-SIV over the 16 bytes of the id, with version and sector
+    as associated data, base64url without padding.
+    """
+    sealed = key.siv.encrypt(person_id.bytes, key.associated)
+    return f"v{key.version}.{key.sector}.{_text(sealed)}"
+
+
+def resolve_pseudonym(text: str, keys: Mapping[int, SectorKey], sector: str) -> UUID:
+    """The person whom `sector` knows by this name. `keys` holds that sector's keys by version.
+
+    Raises UnusablePseudonym, always with the same text, whatever is wrong with the pseudonym.
+    """
+    shape = _SHAPE.fullmatch(text)
+    if shape is None or shape[2] != sector:
+        raise UnusablePseudonym
+    key = keys.get(int(shape[1]))
+    if key is None or key.sector != sector or key.version != int(shape[1]):
+        raise UnusablePseudonym
+    try:
+        sealed = base64.urlsafe_b64decode(shape[3] + "=")
+        person_id = UUID(bytes=key.siv.decrypt(sealed, key.associated))
+    except (InvalidTag, binascii.Error, ValueError):
+        raise UnusablePseudonym from None
+    # base64 lets two spellings of the last character mean the same bytes; one person has one name.
+    if _text(sealed) != shape[3]:
+        raise UnusablePseudonym
+    return person_id
+
+
+def identifier_token(field_name: str, identifier: str, key: SectorKey) -> str:
+    """The stable name of an identifier such as a family-card number within one sector; not reversible.
+
+    It says which records share the number and nothing of the number. HMAC-SHA256 under a key of the sector,
+    cut to 128 bits; the field's name is hashed with it, so equal numbers of two fields do not meet.
+    """
+    message = field_name.encode() + b"\0" + identifier.encode()
+    digest = hmac.digest(key.token_key, message, "sha256")
+    return f"h{key.version}.{key.sector}.{_text(digest[:_TOKEN_BYTES])}"
+
+
+def _text(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")

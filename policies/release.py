@@ -1,0 +1,72 @@
+"""Release, after everything is fetched: what of one person leaves, in the form that the plan gives it.
+
+It walks over the plan's outputs and takes one value for each; it never walks over a person's values. So
+nothing leaves that the plan does not name, by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from policies.dictionary import Value
+from policies.plan import Plan
+from policies.pseudonym import SectorKey
+from policies.transforms import Claim, Leaving, Occasion
+
+__all__ = ["Released", "Unknown", "release"]
+
+
+class Unknown(NamedTuple):
+    """A field whose source gave no answer: since when (UTC), and how old the last one known is."""
+
+    since: datetime
+    last_known_as_of: date | None
+
+
+class Released(NamedTuple):
+    """What leaves of one person: plain JSON values, and what there is to say where there is no value."""
+
+    values: dict[str, Leaving]
+    exceptions: dict[str, dict[str, Any]]
+
+
+def release(
+    plan: Plan,
+    values: Mapping[str, Value],
+    unknown: Mapping[str, Unknown],
+    claims: Mapping[str, Claim],
+    *,
+    on_date: date,
+    sector_key: SectorKey | None = None,
+) -> Released:
+    """What the plan lets out of one person's values, by field name.
+
+    `unknown` and `values` go by the name of the field fetched; a field that is in both is unknown, because
+    an old value is no answer. `claims` is what the caller says of this person, for verdicts. `on_date` is the
+    day that ages count for. The key of `plan.pseudonym_sector` MUST be given if the plan has one.
+    """
+    occasion = Occasion(on_date, sector_key)
+    leaving: dict[str, Leaving] = {}
+    exceptions: dict[str, dict[str, Any]] = {}
+    for output in plan.outputs:
+        name, reads = output.name, output.reads
+        if reads in unknown:
+            exceptions[name] = _unknown(unknown[reads])
+            continue
+        value = output.apply(values.get(reads), claims.get(name), occasion)
+        if value is None:
+            exceptions[name] = {"state": "absent"}
+        else:
+            leaving[name] = value
+    return Released(leaving, exceptions)
+
+
+def _unknown(state: Unknown) -> dict[str, Any]:
+    known = state.last_known_as_of
+    return {
+        "state": "unknown",
+        "since": state.since.isoformat(),
+        "last_known_as_of": known.isoformat() if known is not None else None,
+    }
