@@ -6,6 +6,7 @@
     │   ├── SettingsInvalid       all problems of the settings at once
     │   └── FileUnusable          a file as a whole cannot be read (single rows are rejected, not raised)
     ├── Unauthenticated           no consumer could be established; carries the RFC 9110 challenge
+    │   └── InsufficientScope     one could, but its token was not issued for this operation
     ├── Refused                   a consumer is known, and its agreement does not cover the request
     ├── NotFound                  the named thing does not exist, or is none of the caller's business
     ├── Conflict                  the act contradicts the present state
@@ -83,6 +84,12 @@ class Unauthenticated(GapuraError):  # noqa: N818 - as above
         super().__init__(detail, code=code)
         self.challenge = challenge
         self.dpop_nonce = dpop_nonce
+
+
+class InsufficientScope(Unauthenticated):
+    """The consumer is known, and its token was not issued for this operation (RFC 6750, 3.1)."""
+
+    code = "insufficient_scope"
 
 
 class Refused(GapuraError):  # noqa: N818 - as above

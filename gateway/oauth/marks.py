@@ -1,0 +1,84 @@
+"""What may be used once, and what is revoked: rows that exist or do not.
+
+Single use is decided by a unique key and `ON CONFLICT DO NOTHING`, so it holds between threads, workers and
+machines, and after a restart. What callers choose is stored as SHA-256, never as it came. Expiry is in Unix
+seconds: a row is needed until that which it blocks would be refused for its age.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, select, text
+
+from gateway.database import Database
+from gateway.oauth.tables import revoked_tokens, spent_assertions, spent_proofs
+
+# Clocks of several machines differ; a row that stays a minute longer costs nothing.
+_KEPT_LONGER_S = 60
+
+_SPEND_ASSERTION = text(
+    "INSERT INTO spent_assertions (consumer_id, jti_sha256, expires_at) "
+    "VALUES (:consumer_id, :jti_sha256, :expires_at) ON CONFLICT DO NOTHING"
+)
+_REVOKE = text(
+    "INSERT INTO revoked_tokens (jti_sha256, expires_at) VALUES (:mark, :expires_at) ON CONFLICT DO NOTHING"
+)
+# All marks are one parameter: the statement's text, and so its preparation, does not depend on their number.
+_SPEND_PROOFS_POSTGRESQL = text(
+    "INSERT INTO spent_proofs (proof_sha256, expires_at) "
+    "SELECT mark, :expires_at FROM unnest(CAST(:marks AS text[])) AS mark "
+    "ON CONFLICT DO NOTHING RETURNING proof_sha256"
+)
+_SPEND_PROOFS_SQLITE = text(
+    "INSERT INTO spent_proofs (proof_sha256, expires_at) "
+    "SELECT value, :expires_at FROM json_each(:marks) WHERE true "
+    "ON CONFLICT DO NOTHING RETURNING proof_sha256"
+)
+
+
+def spend_assertion(connection: Connection, *, consumer_id: str, jti: str, expires_at: int) -> bool:
+    """Use up an assertion of a consumer; False when it was used before."""
+    parameters = {
+        "consumer_id": consumer_id,
+        "jti_sha256": hashlib.sha256(jti.encode()).hexdigest(),
+        "expires_at": expires_at,
+    }
+    return connection.execute(_SPEND_ASSERTION, parameters).rowcount == 1
+
+
+def spend_proofs(connection: Connection, marks: Collection[str], *, expires_at: int) -> set[str]:
+    """Use up proofs; gives those marks that were not used before."""
+    # In one order everywhere: two workers that insert the same marks crosswise would wait for each other.
+    ordered = sorted(marks)
+    if connection.dialect.name == "postgresql":
+        rows = connection.execute(_SPEND_PROOFS_POSTGRESQL, {"marks": ordered, "expires_at": expires_at})
+    else:
+        rows = connection.execute(
+            _SPEND_PROOFS_SQLITE, {"marks": json.dumps(ordered), "expires_at": expires_at}
+        )
+    return set(rows.scalars())
+
+
+def revoke(connection: Connection, *, mark: str, expires_at: int) -> None:
+    """Refuse the token of this mark from now on; `expires_at` is the token's own."""
+    connection.execute(_REVOKE, {"mark": mark, "expires_at": expires_at})
+
+
+def is_revoked(connection: Connection, mark: str) -> bool:
+    """Whether the token of this mark was revoked."""
+    statement = select(revoked_tokens.c.jti_sha256).where(revoked_tokens.c.jti_sha256 == bindparam("mark"))
+    return connection.execute(statement, {"mark": mark}).first() is not None
+
+
+def forget_expired(database: Database, now: datetime) -> int:
+    """Delete the marks that are no longer needed; gives their number. Safe to call from every worker."""
+    limit = int(now.timestamp()) - _KEPT_LONGER_S
+    with database.unit_of_work(durable=False) as connection:
+        return sum(
+            connection.execute(delete(table).where(table.c.expires_at < limit)).rowcount
+            for table in (spent_assertions, spent_proofs, revoked_tokens)
+        )
