@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -19,14 +19,15 @@ Value = str | int | bool | date | tuple[str, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a source is asked about: by national id, or by the registry's internal person id.
+    """Whom a source is asked about. MUST NOT be logged.
 
-    Exactly one of the two is set when the registry is asked; other sources get both, as the registry
-    knows them. MUST NOT be logged.
+    The registry is asked by exactly one of national id and internal person id. Other sources get both, as
+    the registry knows them, and in `known` the registry's values of the fields that the connector `needs`.
     """
 
     nik: str | None = None
     person_id: UUID | None = None
+    known: Mapping[str, Value] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +61,34 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The source gave no usable answer; `since` is when it was first seen failing (UTC)."""
+    """The source gave no usable answer; `since` is when it was first seen failing (UTC).
+
+    `cause` is for operators: a sentence that a person can act on, without any value or address with a query.
+    """
 
     since: datetime
     last_known_as_of: date | None = None
+    cause: str = ""
 
 
 Outcome = Record | NotFound | Ambiguous | Unavailable
 
 
 class Connector(Protocol):
-    """One source. `outside` says whether asking it leaves the gateway, which is audited beforehand."""
+    """One source.
+
+    `provides` are fields of the data dictionary. `needs` are fields of the registry that it must be given
+    about a subject. `outside` says whether asking it leaves the gateway, which is audited beforehand.
+    `many_at_once` says whether one call to the source carries many subjects. `fresh_for` is how long an
+    answer may be given again without asking, or None for never.
+    """
 
     name: str
     provides: frozenset[str]
+    needs: frozenset[str]
     outside: bool
+    many_at_once: bool
+    fresh_for: timedelta | None
 
     async def fetch(
         self, subjects: Sequence[Subject], fields: frozenset[str], on_date: date, deadline: float

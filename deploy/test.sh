@@ -24,4 +24,4 @@ run ruff check .
 run mypy
 # Tests must not see the settings of whoever runs them.
 for name in $(env | sed -n 's/^\(GAPURA_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
-run pytest -n 2 --dist loadgroup "$@"
+run pytest -n 2 --dist loadscope "$@"

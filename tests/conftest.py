@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -15,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from gateway.database import Database
 from gateway.migrations import migrate
+from tests.living import LivingGateway, living_gateway
 
 POSTGRES_URL_VARIABLE = "TEST_POSTGRES_URL"
 
@@ -77,10 +77,10 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LivingGateway]:
     """A real gateway process on each database, shared by the tests of one module."""
-    from tests.living import living_gateway
-
     home = tmp_path_factory.mktemp("home")
     if request.param == "sqlite":
         with living_gateway(home, f"sqlite:///{home / 'gapura.db'}") as living:

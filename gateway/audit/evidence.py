@@ -21,13 +21,14 @@ from policies.decide import Plan
 class Evidence:
     """What is known of an exchange from its first moment; makes the entries of the later ones.
 
-    `salt` belongs to this exchange alone; `on_date` is the day for which the question is asked.
+    `purpose` and `programme` are words of the policies, or None where the caller used others. `salt`
+    belongs to this exchange alone; `on_date` is the day for which the question is asked.
     """
 
     exchange_id: UUID
     consumer_id: str
     operation: str
-    purpose: str
+    purpose: str | None
     programme: str | None
     on_date: date
     request: bytes

@@ -1,0 +1,5 @@
+"""`python -m gateway` is `gapura`."""
+
+from gateway.cli import main
+
+main()

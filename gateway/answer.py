@@ -1,0 +1,187 @@
+"""What an answer says, and how: once at its head what holds for all, per person only what differs. Pure.
+
+It MUST NOT put anything into an answer that `policies.release` did not let out, and it never turns
+"we do not know" into "no": whoever could not be judged gets `unknown` with a reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from connectors.base import Value
+from policies.conditions import Evaluation, evaluate
+from policies.decide import Plan
+from policies.dictionary import Text
+from policies.pseudonym import SectorKey, pseudonym
+from policies.release import Released, Unknown, release
+
+# Why a subject got no answer. Somebody out of scope is `not_found`, word for word.
+UNANSWERED = {
+    "invalid_identifier": Text(
+        id="Pengenal tidak dapat dipakai: kirim tepat satu dari NIK (16 angka, sebagai teks) atau pseudonim "
+        "sektor Anda.",
+        en="The identifier cannot be used: send exactly one of a NIK (16 digits, as text) or a pseudonym of "
+        "your own sector.",
+    ),
+    "not_found": Text(
+        id="Tidak ditemukan dalam data yang dicakup perjanjian ini. Ini bukan pernyataan tidak layak.",
+        en="Not found among the people this agreement covers. This is not a statement of ineligibility.",
+    ),
+    "duplicate_identity": Text(
+        id="NIK ini tercatat pada lebih dari satu orang; jawabannya menunggu perbaikan data oleh dinas "
+        "sosial.",
+        en="More than one person is recorded under this NIK; the answer waits for the social office to "
+        "mend it.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person as all sources together know them, before anything is released."""
+
+    person_id: UUID
+    values: Mapping[str, Value]
+    as_of: Mapping[str, date]
+    default_as_of: date | None
+    unknown: Mapping[str, Unknown]
+
+    def field_as_of(self, field: str) -> date | None:
+        """The day on which the source says the value held."""
+        return self.as_of.get(field, self.default_as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A subject of whom nothing is said; `reason` is a key of UNANSWERED."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the exchange found about one subject: either `person` with all that follows, or `reason`."""
+
+    ref: str
+    reason: str | None = None
+    person: Person | None = None
+    pseudonym: str | None = None
+    evaluation: Evaluation | None = None
+    released: Released | None = None
+
+    @property
+    def outcome(self) -> str:
+        """The word that the audit log counts: a reason, a decision, or `released`."""
+        return self.reason or (self.evaluation.decision if self.evaluation else "released")
+
+
+def assess(
+    plan: Plan,
+    ref: str,
+    claims: Mapping[str, str],
+    person: Person | Unanswered,
+    on_date: date,
+    key: SectorKey | None,
+) -> Finding:
+    """Judge one person by the plan's rule and release what the plan names."""
+    if isinstance(person, Unanswered):
+        return Finding(ref, reason=person.reason)
+    return Finding(
+        ref,
+        person=person,
+        pseudonym=pseudonym(person.person_id, key) if key else None,
+        evaluation=evaluate(plan.rule, person.values, on_date) if plan.rule else None,
+        released=release(plan, person.values, person.unknown, claims, on_date=on_date, sector_key=key),
+    )
+
+
+def render(exchange_id: UUID, now: datetime, on_date: date, plan: Plan, findings: Sequence[Finding]) -> bytes:
+    """The answer as JSON bytes."""
+    as_of = _common_as_of(plan, findings)
+    reasons = {finding.reason for finding in findings if finding.reason}
+    agreement = plan.agreement
+    answer: dict[str, Any] = {
+        "exchange_id": str(exchange_id),
+        "as_of": now.isoformat(timespec="seconds"),
+        "on_date": on_date.isoformat(),
+        "agreement": {"id": agreement.id, "version": agreement.version, "sha256": agreement.sha256},
+    }
+    if plan.rule:
+        answer["rule"] = _rule_head(plan)
+    answer["fields"] = _fields_head(plan, as_of)
+    if reasons:
+        answer["reasons"] = {reason: _both(UNANSWERED[reason]) for reason in sorted(reasons)}
+    answer["results"] = [_result(plan, finding, as_of) for finding in findings]
+    return orjson.dumps(answer)
+
+
+def _both(text: Text) -> dict[str, str]:
+    return {"id": text.id, "en": text.en}
+
+
+def _rule_head(plan: Plan) -> dict[str, Any]:
+    rule = plan.rule
+    assert rule is not None  # noqa: S101 - the caller asked for it because there is one
+    head: dict[str, Any] = {"programme": rule.programme, "version": rule.version, "sha256": rule.sha256}
+    if plan.reasons:
+        head["clauses"] = {
+            clause.id: {**_both(clause.reason), "source": clause.source} for clause in rule.clauses
+        }
+    return head
+
+
+def _fields_head(plan: Plan, as_of: Mapping[str, date | None]) -> dict[str, Any]:
+    head: dict[str, Any] = {}
+    for output in plan.outputs:
+        head[output.name] = {"released_as": str(output.transformation), "source": output.field.source}
+        if day := as_of.get(output.name):
+            head[output.name]["as_of"] = day.isoformat()
+    for withheld in plan.withheld:
+        head[withheld.field] = {
+            "withheld": withheld.code,
+            "clause": _both(withheld.clause),
+            "ask_for": _both(withheld.ask_for),
+        }
+    return head
+
+
+def _common_as_of(plan: Plan, findings: Sequence[Finding]) -> dict[str, date | None]:
+    """The date that most persons share, per field: said at the head, so that only the others repeat it."""
+    people = [finding.person for finding in findings if finding.person]
+    if not people:
+        return {}
+    return {
+        output.name: Counter(person.field_as_of(output.reads) for person in people).most_common(1)[0][0]
+        for output in plan.outputs
+    }
+
+
+def _result(plan: Plan, finding: Finding, as_of: Mapping[str, date | None]) -> dict[str, Any]:
+    result: dict[str, Any] = {"ref": finding.ref}
+    if finding.person is None or finding.released is None:
+        if plan.rule:
+            result["decision"] = "unknown"
+        result["reason"] = finding.reason
+        return result
+    if finding.pseudonym:
+        result["pseudonym"] = finding.pseudonym
+    if finding.evaluation:
+        result["decision"] = finding.evaluation.decision
+        if plan.reasons:
+            result["clauses"] = finding.evaluation.clauses
+    result["values"] = finding.released.values
+    exceptions = {**finding.released.exceptions}
+    for output in plan.outputs:
+        day = finding.person.field_as_of(output.reads)
+        if output.name in finding.released.values and day != as_of[output.name]:
+            exceptions[output.name] = {"as_of": day.isoformat() if day else None}
+    if exceptions:
+        result["exceptions"] = exceptions
+    return result

@@ -1,0 +1,1 @@
+"""HTTP: one file per resource. Wire models live here and nowhere else; no decision does."""

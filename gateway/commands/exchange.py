@@ -1,0 +1,160 @@
+"""`gapura demo` and `gapura ask`: the gateway seen from an agency's side."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from gateway.errors import BadInput, FileUnusable
+from gateway.oauth.client import GatewayClient
+from gateway.registry.personas import persona
+from gateway.settings import Settings, load_settings
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the tour instead of serving on.")] = False,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default 8080.")] = None,
+    people: Annotated[
+        int, typer.Option(min=100, max=10_000_000, help="How many synthetic people, at the first start.")
+    ] = 10_000,
+) -> None:
+    """Set up a gateway on synthetic people and walk through the main job over real HTTP and real OAuth.
+
+    Everything goes into GAPURA_HOME (default .gapura); remove that folder to begin afresh. The second
+    start keeps what is there and takes seconds. While it serves, ask further with `gapura ask`.
+    """
+    from gateway import demo as stage  # noqa: PLC0415 - imports that the other commands need not wait for
+
+    settings = load_settings(port=port)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_console) as bars:
+        stage.prepare(settings, people, lambda words: _bar(bars, words), _say)
+    gateway = stage.start_gateway(settings)
+    # `kill` must end the gateway with the demo, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    try:
+        _say(f"The gateway listens on {settings.issuer}; its log is {settings.home / 'gateway.log'}.")
+        stage.walk_through(settings, _say, _show_json)
+        _say(_further(settings))
+        if not once:
+            _say("\nServing until Ctrl-C.")
+            gateway.wait()
+    except KeyboardInterrupt:
+        _say("\nStopping.")
+    finally:
+        gateway.terminate()
+        gateway.wait()
+
+
+def ask(
+    operation: Annotated[str, typer.Argument(help="`eligibility` or `records`, or `agreements`.")],
+    consumer: Annotated[str, typer.Option("--as", help="The consumer to ask as.")],
+    purpose: Annotated[str | None, typer.Option(help="A purpose of one of its agreements.")] = None,
+    programme: Annotated[str | None, typer.Option(help="PBI-JK, PKH, BPNT or BST (for eligibility).")] = None,
+    nik: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A NIK to ask about; repeatable. Synthetic ones only: "
+            "a shell remembers what is typed. For real ones use --subjects."
+        ),
+    ] = None,
+    pseudonym: Annotated[list[str] | None, typer.Option(help="A pseudonym to ask about; repeatable.")] = None,
+    subjects: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with the list of subjects; - for standard input.", allow_dash=True),
+    ] = None,
+    field: Annotated[list[str] | None, typer.Option(help="Only this field; repeatable.")] = None,
+    on_date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to answer for.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Private JWK of the consumer; default: the demo's.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The gateway; default: GAPURA_PUBLIC_URL or the demo's.")
+    ] = None,
+) -> None:
+    """Ask a running gateway as a consumer and print the answer as JSON.
+
+    Example:  gapura ask eligibility --as bpjs-kesehatan --purpose pbi-jk-eligibility --programme PBI-JK
+    --nik 3578019001800001
+    """
+    settings = load_settings(public_url=url)
+    with httpx.Client(trust_env=False, timeout=60) as http:
+        client = _client(settings, consumer, key, http)
+        if operation == "agreements":
+            answer = client.get("/v1/agreements")
+        elif operation in {"eligibility", "records"}:
+            body = {
+                "purpose": purpose,
+                "programme": programme,
+                "subjects": _subjects(nik or [], pseudonym or [], subjects),
+                "fields": field or None,
+                "on_date": on_date.date().isoformat() if on_date else None,
+            }
+            given = {name: value for name, value in body.items() if value is not None}
+            answer = client.post(f"/v1/{operation}", given)
+        else:
+            raise BadInput("The operation is one of: eligibility, records, agreements.")
+    print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
+    if answer.is_error:
+        raise typer.Exit(1)
+
+
+def _client(settings: Settings, consumer: str, key: Path | None, http: httpx.Client) -> GatewayClient:
+    if key is None:
+        from gateway import demo as stage  # noqa: PLC0415 - as above
+
+        return stage.client_for(settings, consumer, http)
+    try:
+        private_jwk = json.loads(key.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileUnusable(f"{key} cannot be read as a JSON Web Key ({type(error).__name__}).") from error
+    return GatewayClient(settings.issuer, consumer, private_jwk, http)
+
+
+def _subjects(niks: list[str], pseudonyms: list[str], file: Path | None) -> list[dict[str, Any]]:
+    named = [{"nik": nik} for nik in niks] + [{"pseudonym": pseudonym} for pseudonym in pseudonyms]
+    asked: list[dict[str, Any]] = [{"ref": str(number), **one} for number, one in enumerate(named, start=1)]
+    if file is not None:
+        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        asked += json.loads(text)
+    return asked
+
+
+def _bar(bars: Progress, words: str) -> Callable[[float], None]:
+    task = bars.add_task(words, total=1.0)
+    return lambda share: bars.update(task, completed=share)
+
+
+def _say(text: str) -> None:
+    _console.print(text, markup=False)
+
+
+def _show_json(content: Any) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    _console.print("\n".join("    " + line for line in text.splitlines()), markup=False)
+
+
+def _further(settings: Settings) -> str:
+    port = "" if settings.port == 8080 else f"GAPURA_PORT={settings.port} "  # noqa: PLR2004 - the default port
+    gapura = f"{port}.venv/bin/gapura"
+    return (
+        "\nAsk further from another terminal:\n"
+        f"  {gapura} ask eligibility --as bpjs-kesehatan --purpose pbi-jk-eligibility --programme PBI-JK "
+        f"--nik {persona('eligible').nik}\n"
+        f"  {gapura} ask agreements --as dinsos-jatim\n"
+        f"  {gapura} ask --help\n"
+        f"The contract: {settings.issuer}/docs and {settings.issuer}/openapi.json"
+    )

@@ -1,0 +1,64 @@
+"""`gapura serve` and `gapura migrate`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from gateway import migrations
+from gateway.database import Database
+from gateway.settings import Settings, load_settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default 8080.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; more than one needs PostgreSQL.")] = None,
+) -> None:
+    """Serve the gateway until it is told to stop.
+
+    Settings come from GAPURA_* variables or the TOML file named by GAPURA_SETTINGS_FILE; the options here
+    win over both. All problems are told at once, before anything listens.
+    """
+    settings = load_settings(host=host, port=port, workers=workers)
+    run_server(settings)
+
+
+def run_server(settings: Settings) -> None:
+    """Check that the gateway can start, then serve with uvicorn in this process or its workers."""
+    # Workers read the environment, so what the command line said goes there too.
+    os.environ.update(settings.environment())
+    if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        # Before prometheus_client is imported by a worker: it decides at import how it counts.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="gapura-metrics-")
+    from gateway.app import build_app, build_services  # noqa: PLC0415 - after the environment is complete
+
+    services = build_services(settings)  # tells every problem here, once, instead of in each worker
+    if settings.workers > 1:
+        services.close()
+    uvicorn.run(
+        build_app(services) if settings.workers == 1 else "gateway.app:create_app",
+        factory=settings.workers > 1,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        loop="uvloop",
+        http="httptools",
+    )
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema. Safe to repeat, and to run from several machines at once."""
+    settings = load_settings()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.effective_database_url)
+    migrations.migrate(database)
+    database.close()
+    typer.echo("The schema is current.")

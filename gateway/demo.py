@@ -1,0 +1,207 @@
+"""The main job, shown: a gateway on synthetic people, and the agencies that ask it, through real HTTP.
+
+Everything is what a production set-up does, by the same code: keys, migrations, import, registration,
+`gapura serve` as a process of its own, OAuth with real proofs. Only the people are made up, and the
+agencies' private keys lie in the demo's home folder, which no agency's would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import func, select
+
+from gateway.api.examples import TOUR
+from gateway.database import Database
+from gateway.errors import Conflict, GapuraError, NotFound
+from gateway.keys import Keys
+from gateway.migrations import migrate
+from gateway.oauth.client import GatewayClient
+from gateway.oauth.consumers import ConsumerStore
+from gateway.oauth.jose import make_key_pair
+from gateway.registry.imports import import_registry
+from gateway.registry.synthetic import generate_people
+from gateway.registry.tables import people
+from gateway.settings import Settings
+
+_SEED = 2021  # the year of Permensos 3/2021; any number does, the same one gives the same people
+_START_TIMEOUT_S = 30
+_LONG_PART_CHARS = 300
+
+Say = Callable[[str], None]
+# Begins a progress bar with these words and gives the function that moves it, from 0 to 1.
+Watch = Callable[[str], Callable[[float], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoConsumer:
+    """An agency of the demo. Its agreements are those of `policies/agreements/` that name its id."""
+
+    id: str
+    name: str
+    sector: str
+    regions: tuple[str, ...] = ()
+
+
+CONSUMERS = (
+    DemoConsumer("bpjs-kesehatan", "BPJS Kesehatan (demo)", "kesehatan"),
+    DemoConsumer("pkh-pendamping", "Pendamping PKH (demo)", "pkh"),
+    DemoConsumer("dinsos-jatim", "Dinas Sosial Jawa Timur (demo)", "dinsos-35", ("35",)),
+    DemoConsumer("bps-statistik", "BPS (demo)", "statistik"),
+    DemoConsumer("cek-bansos", "Cek Bansos (demo)", "cek-bansos"),
+)
+
+
+def client_key_file(settings: Settings, consumer_id: str) -> Path:
+    """Where the demo keeps the private key of one of its agencies."""
+    return settings.home / "demo-consumers" / f"{consumer_id}.jwk.json"
+
+
+def prepare(settings: Settings, count: int, watch: Watch, say: Say) -> None:
+    """Make the home folder, keys, database, people and consumers; whatever exists already is kept."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Keys.open(settings.home / "keys")
+    database = Database(settings.effective_database_url)
+    try:
+        migrate(database)
+        with database.reading() as connection:
+            present = connection.execute(select(func.count()).select_from(people)).scalar_one()
+        if present:
+            say(f"The registry holds {present} synthetic people from an earlier start.")
+        else:
+            _fill_registry(settings, database, count, watch)
+        _register_consumers(settings, database)
+    finally:
+        database.close()
+
+
+def _fill_registry(settings: Settings, database: Database, count: int, watch: Watch) -> None:
+    file = settings.home / "synthetic-people.parquet"
+    generate_people(file, count, _SEED, with_personas=True, progress=watch("Inventing people"))
+    moved = watch("Importing them")
+    import_registry(
+        database,
+        file,
+        rejects=settings.home / "rejected-rows.csv",
+        progress=lambda done, total: moved(done / max(total, 1)),
+    )
+
+
+def _register_consumers(settings: Settings, database: Database) -> None:
+    store = ConsumerStore(database)
+    for consumer in CONSUMERS:
+        path = client_key_file(settings, consumer.id)
+        if path.exists():
+            continue
+        private_jwk, public_jwk = make_key_pair("ES256")
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            store.register(
+                id=consumer.id,
+                name=consumer.name,
+                sector=consumer.sector,
+                regions=consumer.regions,
+                jwks={"keys": [public_jwk]},
+            )
+        except Conflict as error:
+            raise Conflict(
+                f"{consumer.id} is registered, but its demo key {path} is gone. Remove the folder "
+                f"{settings.home} to begin afresh."
+            ) from error
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(private_jwk, file)
+
+
+def start_gateway(settings: Settings) -> subprocess.Popen[bytes]:
+    """`gapura serve` as a process of its own, its log in the home folder; returns when it is ready.
+
+    Raises GapuraError when the port is taken or the gateway does not come up.
+    """
+    log = settings.home / "gateway.log"
+    environment = {**os.environ, **settings.environment()}
+    if _answers(settings.issuer):
+        raise Conflict(f"Port {settings.port} is in use: choose another with --port.")
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve"], stdout=file, stderr=file, env=environment
+        )
+    waited_until = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < waited_until:
+        if process.poll() is not None:
+            raise GapuraError(f"The gateway ended at once; its log is {log}.")
+        if _answers(f"{settings.issuer}/health/ready"):
+            return process
+        time.sleep(0.05)
+    process.terminate()
+    raise GapuraError(f"The gateway did not become ready within {_START_TIMEOUT_S} s; its log is {log}.")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code < 500  # noqa: PLR2004 - any server error
+    except httpx.HTTPError:
+        return False
+
+
+def client_for(settings: Settings, consumer_id: str, http: httpx.Client) -> GatewayClient:
+    """An OAuth client that acts as one of the demo's agencies. Raises NotFound when there is no such one."""
+    path = client_key_file(settings, consumer_id)
+    if not path.exists():
+        known = ", ".join(consumer.id for consumer in CONSUMERS)
+        raise NotFound(f"No demo key for {consumer_id}. The demo has: {known}. Run `gapura demo` first.")
+    return GatewayClient(settings.issuer, consumer_id, json.loads(path.read_text(encoding="utf-8")), http)
+
+
+def walk_through(settings: Settings, say: Say, show_json: Callable[[Any], None]) -> None:
+    """Ask every question of the tour as the consumer it names, and show what was sent and what came back."""
+    with httpx.Client(trust_env=False, timeout=30) as http:
+        clients: dict[str, GatewayClient] = {}
+        learned: dict[str, str] = {}
+        told: dict[str, int] = {}
+        for number, stop in enumerate(TOUR, start=1):
+            client = clients.setdefault(stop.consumer, client_for(settings, stop.consumer, http))
+            say(f"\n[{number}/{len(TOUR)}] {stop.title.en}\n      {stop.title.id}")
+            body = _with_learned(stop.body, learned)
+            say(f"  as {stop.consumer}:  POST {stop.path}")
+            show_json(body)
+            answer = client.post(stop.path, body)
+            content = answer.json()
+            say(f"  answer: HTTP {answer.status_code}")
+            show_json(_without_repeats(content, number, told))
+            say(f"  -> {stop.moral.en}\n     {stop.moral.id}")
+            for result in content.get("results", ()):
+                if "pseudonym" in result:
+                    learned[f"{stop.consumer}:{result['ref']}"] = result["pseudonym"]
+
+
+def _without_repeats(content: dict[str, Any], number: int, told: dict[str, int]) -> dict[str, Any]:
+    """The answer for a reader: a long part that an earlier answer showed is only pointed at."""
+    shown: dict[str, Any] = {}
+    for name, part in content.items():
+        text = json.dumps([name, part], sort_keys=True)
+        first = told.setdefault(text, number)
+        long = len(text) > _LONG_PART_CHARS and name != "results"
+        shown[name] = f"(as in answer {first})" if long and first != number else part
+    return shown
+
+
+def _with_learned(body: Mapping[str, Any], learned: Mapping[str, str]) -> dict[str, Any]:
+    """Put pseudonyms that earlier answers gave where the tour says `{consumer:ref}`."""
+    subjects = [
+        {
+            key: learned.get(value.strip("{}"), value) if key == "pseudonym" else value
+            for key, value in s.items()
+        }
+        for s in body["subjects"]
+    ]
+    return {**body, "subjects": subjects}

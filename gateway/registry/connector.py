@@ -1,0 +1,293 @@
+"""The registry as a source: `RegistryConnector` answers `connectors.base.Connector` from the database.
+
+Concurrent calls of one event loop share their statements: whoever waits while a batch is read is in the
+next one. It MUST NOT know who is asking, MUST NOT return a field it was not asked for, and does not turn
+an outage of the database into an answer: without its registry the gateway has nothing to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from connectors.base import Ambiguous, NotFound, Outcome, Record, Subject, Value
+from gateway.batching import NaturalBatch
+from gateway.database import Database
+from gateway.errors import StoreUnavailable
+from gateway.registry.periods import period_of
+from gateway.registry.tables import STATUS_VOCABULARY, enrolments, household_deciles, households, people
+
+_NIK_DIGITS = 16
+# Identifiers of one statement: keeps a crowd of large batches from becoming one huge result.
+_IDENTIFIERS_PER_STATEMENT = 10_000
+# Field sets come from agreements, so there are few; the bound keeps odd requests from growing memory.
+_SHAPES_KEPT = 256
+
+_ON_DATE = bindparam("on_date", type_=Date())
+_housemates = people.alias("housemates")
+
+_ACTIVE_PROGRAMMES = (
+    select(func.aggregate_strings(enrolments.c.programme, ","))
+    .where(
+        enrolments.c.person_id == people.c.id,
+        enrolments.c.starts_on <= _ON_DATE,
+        or_(enrolments.c.ends_on.is_(None), enrolments.c.ends_on > _ON_DATE),
+    )
+    .scalar_subquery()
+)
+# Who is dead, gone or struck off does not eat from the same pot.
+_LIVING_HOUSEMATES = (
+    select(func.nullif(func.count(), 0))
+    .select_from(_housemates)
+    .where(
+        _housemates.c.household_id == people.c.household_id,
+        _housemates.c.registry_status == "active",
+        _housemates.c.life_status != "deceased",
+        _housemates.c.residence_status != "moved",
+    )
+    .scalar_subquery()
+)
+_PERSON_COLUMNS = (
+    *("nik", "full_name", "birth_date", "birth_place", "sex", "mother_name", "occupation"),
+    *("family_relation", "address", "hamlet", "rt", "rw", *STATUS_VOCABULARY),
+)
+_COLUMNS: Mapping[str, ColumnElement[Any]] = {
+    **{name: people.c[name] for name in _PERSON_COLUMNS},
+    "region": people.c.region_code,
+    "family_card_number": households.c.family_card_number,
+    "household_size": _LIVING_HOUSEMATES,
+    "decile": household_deciles.c.decile,
+    "decile_period": household_deciles.c.period_from,
+    "enrolments": _ACTIVE_PROGRAMMES,
+}
+# Fields that carry a date of their own; the rest is as old as the row.
+_DATES: Mapping[str, ColumnElement[Any]] = {
+    **{name: people.c[f"{name}_as_of"] for name in STATUS_VOCABULARY},
+    "decile": household_deciles.c.as_of,
+    "decile_period": household_deciles.c.as_of,
+}
+
+
+def _programmes(joined: str | None) -> tuple[str, ...]:
+    return tuple(sorted(joined.split(","))) if joined else ()
+
+
+def _quarter(first_day: date | None) -> str | None:
+    return None if first_day is None else period_of(first_day)
+
+
+# What a field makes of its column, where the two differ.
+_READINGS: Mapping[str, Callable[[Any], Value]] = {"enrolments": _programmes, "decile_period": _quarter}
+
+# Of every selected row: whose it is, by which number it was found, and how old it is.
+_ID, _NIK, _AS_OF = 0, 1, 2
+_HEAD = (people.c.id, people.c.nik, people.c.as_of)
+
+Row = Sequence[Any]
+_Question = tuple[Sequence[Subject], frozenset[str], date]
+_Answer = Sequence[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Makes a Record of a row: compiled once for what was selected and what is wanted of it."""
+
+    names: tuple[str, ...]
+    pick: Callable[[Row], tuple[Value, ...]]
+    dates: tuple[tuple[str, int], ...]
+
+    def __call__(self, row: Row) -> Record:
+        return Record(
+            row[_ID],
+            dict(zip(self.names, self.pick(row), strict=True)),
+            row[_AS_OF],
+            {name: row[at] for name, at in self.dates if row[at] is not None},
+        )
+
+
+def _positions(selected: frozenset[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Where each field, and where each field's own date, stands in a row that selects these fields."""
+    fields = {name: at for at, name in enumerate(sorted(selected), len(_HEAD))}
+    dated = sorted(selected & _DATES.keys())
+    return fields, {name: at for at, name in enumerate(dated, len(_HEAD) + len(fields))}
+
+
+@lru_cache(maxsize=_SHAPES_KEPT)
+def _reader(selected: frozenset[str], wanted: frozenset[str]) -> _Reader:
+    fields, dates = _positions(selected)
+    names = tuple(sorted(wanted))
+    places = [fields[name] for name in names]
+    # itemgetter gives a bare value for a single place, and takes no fewer than one.
+    pick = itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[at] for at in places)
+    return _Reader(names, pick, tuple((name, at) for name, at in dates.items() if name in wanted))
+
+
+def _selection(selected: frozenset[str]) -> Select[Any]:
+    """Everything of these fields in one statement, touching only the tables that hold them."""
+    fields, dates = _positions(selected)
+    statement = select(*_HEAD, *(_COLUMNS[name] for name in fields), *(_DATES[name] for name in dates))
+    source: Any = people
+    if "family_card_number" in selected:
+        source = source.outerjoin(households, households.c.id == people.c.household_id)
+    if selected & {"decile", "decile_period"}:
+        on_that_day = and_(
+            household_deciles.c.household_id == people.c.household_id,
+            household_deciles.c.period_from <= _ON_DATE,
+            or_(household_deciles.c.period_to.is_(None), household_deciles.c.period_to > _ON_DATE),
+        )
+        source = source.outerjoin(household_deciles, on_that_day)
+    return statement.select_from(source)
+
+
+def _is_nik(text: str | None) -> bool:
+    return text is not None and len(text) == _NIK_DIGITS and text.isascii() and text.isdigit()
+
+
+def _slices(identifiers: Iterable[Any]) -> Iterable[list[Any]]:
+    remaining = iter(identifiers)
+    while part := list(islice(remaining, _IDENTIFIERS_PER_STATEMENT)):
+        yield part
+
+
+class RegistryConnector:
+    """DTKS by NIK or by internal person id.
+
+    `household_size` counts the members whom the registry holds as active, not deceased and not moved.
+    `enrolments` are the programmes with an enrolment on `on_date`; an empty tuple says: in none.
+    """
+
+    name = "dtks"
+    provides = frozenset(_COLUMNS)
+    needs = frozenset[str]()
+    outside = False
+    many_at_once = True
+    fresh_for: timedelta | None = None
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch("dtks", self._answer_all)
+        self._by_nik = database.one_of(people.c.nik, "identifiers")
+        self._by_id: ColumnElement[bool]
+        if database.is_sqlite:
+            self._by_id = database.one_of(type_coerce(people.c.id, Text), "identifiers")
+        else:
+            self._by_id = people.c.id == any_(bindparam("identifiers", type_=ARRAY(Uuid())))
+        # Statements are compared by their structure on every execution; keeping them saves building them.
+        self._statements = lru_cache(maxsize=_SHAPES_KEPT)(self._build)
+
+    async def fetch(
+        self, subjects: Sequence[Subject], fields: frozenset[str], on_date: date, deadline: float
+    ) -> Sequence[Outcome]:
+        """One outcome per subject, in order. Raises StoreUnavailable, also when `deadline` passes."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._batch((subjects, fields & self.provides, on_date))
+        except TimeoutError as error:
+            raise StoreUnavailable("The registry did not answer within the time allowed.") from error
+
+    async def ping(self) -> None:
+        """Return when the registry can be read; raise StoreUnavailable when it cannot."""
+        await asyncio.to_thread(self._touch)
+
+    def close(self) -> None:
+        """Wait for the batch under way; the connector must not be used afterwards."""
+        self._batch.close()
+
+    def _touch(self) -> None:
+        with self._database.reading() as connection:
+            connection.execute(select(people.c.id).where(false()))
+
+    def _answer_all(self, questions: Sequence[_Question]) -> Sequence[_Answer | Exception]:
+        """Answer a batch: one set of statements for each day that it asks about."""
+        of_day: defaultdict[date, list[int]] = defaultdict(list)
+        for at, (_, _, on_date) in enumerate(questions):
+            of_day[on_date].append(at)
+        answers: list[_Answer | Exception] = [()] * len(questions)
+        with self._database.reading() as connection:
+            for on_date, places in of_day.items():
+                asked = [questions[at] for at in places]
+                for at, answer in zip(places, self._answer(connection, asked, on_date), strict=True):
+                    answers[at] = answer
+        return answers
+
+    def _answer(self, connection: Connection, asked: list[_Question], on_date: date) -> Iterable[_Answer]:
+        selected = frozenset[str]().union(*(fields for _, fields, _ in asked))
+        everyone = [subject for subjects, _, _ in asked for subject in subjects]
+        ids = {subject.person_id for subject in everyone if subject.person_id is not None}
+        niks = {subject.nik for subject in everyone if subject.person_id is None and _is_nik(subject.nik)}
+        by_nik: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in self._rows(connection, selected, niks, on_date, by_id=False):
+            by_nik[row[_NIK]].append(row)
+        by_id: dict[UUID, Row] = {
+            row[_ID]: row for row in self._rows(connection, selected, ids, on_date, by_id=True)
+        }
+        for subjects, fields, _ in asked:
+            read = _reader(selected, fields)
+            yield [_outcome(subject, by_nik, by_id, read) for subject in subjects]
+
+    def _rows(
+        self,
+        connection: Connection,
+        selected: frozenset[str],
+        identifiers: Iterable[Any],
+        on_date: date,
+        *,
+        by_id: bool,
+    ) -> Iterable[Row]:
+        statement = self._statements(selected, by_id)
+        fields, _ = _positions(selected)
+        readings = [(fields[name], _READINGS[name]) for name in selected & _READINGS.keys()]
+        for part in _slices(identifiers):
+            sent = [identifier.hex for identifier in part] if by_id and self._database.is_sqlite else part
+            rows = connection.execute(statement, {"identifiers": sent, "on_date": on_date})
+            if not readings:
+                yield from rows
+                continue
+            for row in rows:
+                values = list(row)
+                for at, reading in readings:
+                    values[at] = reading(values[at])
+                yield values
+
+    def _build(self, selected: frozenset[str], by_id: bool) -> Select[Any]:
+        return _selection(selected).where(self._by_id if by_id else self._by_nik)
+
+
+def _outcome(
+    subject: Subject, by_nik: Mapping[str, list[Row]], by_id: Mapping[UUID, Row], read: _Reader
+) -> Outcome:
+    if subject.person_id is not None:
+        row = by_id.get(subject.person_id)
+        return NotFound() if row is None else read(row)
+    rows = by_nik.get(subject.nik) if subject.nik is not None else None
+    if not rows:
+        return NotFound()
+    if len(rows) == 1:
+        return read(rows[0])
+    return Ambiguous(tuple(read(row) for row in sorted(rows, key=itemgetter(_ID))))

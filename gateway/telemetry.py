@@ -1,0 +1,182 @@
+"""Logs and metrics: the only module that writes either.
+
+Events are catalogued below as `subject:action` with a fixed list of fields, so that what may be logged can
+be read in one place. It MUST NOT write a body, header, identifier, name, token or query string. As a last
+line, whatever still looks like a national id or a token is blotted out before a line is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+# event -> the fields it may carry
+EVENTS = {
+    "gateway:started": ("issuer", "database", "agreements", "programmes", "workers"),
+    "gateway:stopped": (),
+    "request:finished": ("request_id", "method", "route", "status", "duration_ms", "consumer_id"),
+    "request:failed": ("request_id", "method", "route", "error", "where"),
+    "exchange:answered": ("exchange_id", "consumer_id", "operation", "subjects"),
+    "exchange:refused": ("exchange_id", "consumer_id", "operation", "reason"),
+    "marks:forgotten": ("count",),
+    "marks:not_forgotten": ("error",),
+    "log:line": ("logger", "level", "message"),
+}
+
+_LOOKS_PERSONAL = re.compile(r"(?<!\d)\d{16}(?!\d)|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|v\d+\.[a-z0-9-]+\.[\w-]{40,}")
+_BLOT = "[blotted]"
+
+
+class Telemetry:
+    """The log and the metrics of one process."""
+
+    def __init__(self, level: str = "INFO") -> None:
+        structlog.configure(
+            processors=[
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.add_log_level,
+                _blot,
+                structlog.processors.JSONRenderer(),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            cache_logger_on_first_use=False,
+        )
+        self._log = structlog.get_logger()
+        _route_other_loggers(self)
+        self._metrics = CollectorRegistry()
+        self._requests = Counter(
+            "gapura_requests", "HTTP requests.", ["method", "route", "status"], registry=self._metrics
+        )
+        self._seconds = Histogram(
+            "gapura_request_seconds", "Time to answer, seconds.", ["route"], registry=self._metrics
+        )
+        self._outcomes = Counter(
+            "gapura_outcomes", "Subjects by outcome.", ["operation", "outcome"], registry=self._metrics
+        )
+        self._refusals = Counter(
+            "gapura_refusals", "Exchanges refused, by reason.", ["reason"], registry=self._metrics
+        )
+
+    def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
+        """Write one catalogued event; an unknown event or field is a programming error and raises."""
+        if extra := set(fields) - set(EVENTS[name]):
+            raise ValueError(f"event {name} has no field {sorted(extra)}")
+        self._log.log(logging.getLevelNamesMapping()[level.upper()], name, **fields)
+
+    def request_finished(
+        self,
+        *,
+        request_id: str,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float,
+        consumer_id: str | None,
+    ) -> None:
+        """Count and log one HTTP request; `route` is the template, never the path that was asked."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+        self.event(
+            "request:finished",
+            request_id=request_id,
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 1),
+            consumer_id=consumer_id,
+        )
+
+    def request_failed(self, error: BaseException, *, request_id: str, method: str, route: str) -> None:
+        """Log an unforeseen error by type and place: its text may quote a person."""
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+        self.event(
+            "request:failed",
+            level="error",
+            request_id=request_id,
+            method=method,
+            route=route,
+            error=type(error).__qualname__,
+            where=where,
+        )
+
+    def exchange_answered(
+        self, *, exchange_id: str, consumer_id: str, operation: str, outcomes: Sequence[str]
+    ) -> None:
+        """Count what was answered and log that it was."""
+        for outcome in set(outcomes):
+            self._outcomes.labels(operation, outcome).inc(outcomes.count(outcome))
+        self.event(
+            "exchange:answered",
+            exchange_id=exchange_id,
+            consumer_id=consumer_id,
+            operation=operation,
+            subjects=len(outcomes),
+        )
+
+    def exchange_refused(self, *, exchange_id: str, consumer_id: str, operation: str, reason: str) -> None:
+        """Count and log a refusal by agreement."""
+        self._refusals.labels(reason).inc()
+        self.event(
+            "exchange:refused",
+            exchange_id=exchange_id,
+            consumer_id=consumer_id,
+            operation=operation,
+            reason=reason,
+        )
+
+    def metrics(self) -> tuple[bytes, str]:
+        """Everything counted, over all workers where several serve; and its content type."""
+        registry = self._metrics
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # untyped upstream
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def _blot(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Blot out, in every text of the event, what looks like a national id, a token or a pseudonym."""
+    return {key: _blotted(value) for key, value in event.items()}
+
+
+def _blotted(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LOOKS_PERSONAL.sub(_BLOT, value)
+    if isinstance(value, list | tuple):
+        return [_blotted(item) for item in value]
+    return value
+
+
+def _route_other_loggers(telemetry: Telemetry) -> None:
+    """Send what libraries log through the same door: message only, no traceback, no values."""
+
+    class Through(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            telemetry.event(
+                "log:line",
+                level=record.levelname,
+                logger=record.name,
+                # Arguments are where values hide; the bare template says enough.
+                message=str(record.msg),
+            )
+
+    root = logging.getLogger()
+    root.handlers = [Through()]
+    root.setLevel(logging.WARNING)

@@ -1,0 +1,59 @@
+"""The README is true: its links lead somewhere, its commands exist, its example is what really comes back."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.living import LivingGateway
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What differs from one run to the next, or with any edit of a policy file.
+VOLATILE = {"exchange_id", "as_of", "on_date", "sha256", "pseudonym"}
+
+
+def _stable(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: "..." if key in VOLATILE else _stable(value) for key, value in part.items()}
+    return [_stable(item) for item in part] if isinstance(part, list) else part
+
+
+def test_the_example_is_what_comes_back(gateway: LivingGateway) -> None:
+    request, answer = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL))
+    response = gateway.post("bpjs-kesehatan", "/v1/eligibility", request)
+    assert _stable(response.json()) == _stable(answer)
+
+
+def test_every_link_and_path_leads_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target.removeprefix("#") in anchors if target.startswith("#") else (ROOT / target).exists(), (
+            target
+        )
+    for path in re.findall(r"`((?:gateway|policies|connectors|tests|deploy)/[\w/.-]*)`", README):
+        place = (ROOT / path).parent if Path(path).stem.isupper() else ROOT / path  # ID.yaml stands for any
+        assert place.exists(), path
+
+
+COMMANDS = sorted(set(re.findall(r"^(?:\.venv/bin/)?gapura ((?:[a-z]+ ?){1,2})", README, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_exists_and_explains_itself(command: str) -> None:
+    words = command.split()
+    groups = {"agreements", "consumers", "keys", "people", "registry"}
+    words = words if words[0] in groups else words[:1]
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *words, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage" in done.stdout
