@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +123,15 @@ def _register_consumers(settings: Settings, database: Database) -> None:
             json.dump(private_jwk, file)
 
 
+def refuse_taken_port(settings: Settings) -> None:
+    """Raise Conflict when somebody listens where the gateway is to listen."""
+    try:
+        socket.create_connection((settings.host, settings.port), timeout=2).close()
+    except OSError:
+        return
+    raise Conflict(f"Port {settings.port} is in use: choose another with --port.")
+
+
 def start_gateway(settings: Settings) -> subprocess.Popen[bytes]:
     """`gapura serve` as a process of its own, its log in the home folder; returns when it is ready.
 
@@ -129,8 +139,7 @@ def start_gateway(settings: Settings) -> subprocess.Popen[bytes]:
     """
     log = settings.home / "gateway.log"
     environment = {**os.environ, **settings.environment()}
-    if _answers(settings.issuer):
-        raise Conflict(f"Port {settings.port} is in use: choose another with --port.")
+    refuse_taken_port(settings)
     with log.open("ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "serve"], stdout=file, stderr=file, env=environment

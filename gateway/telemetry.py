@@ -58,7 +58,7 @@ class Telemetry:
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
             cache_logger_on_first_use=False,
         )
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger().bind()
         _route_other_loggers(self)
         self._metrics = CollectorRegistry()
         self._requests = Counter(

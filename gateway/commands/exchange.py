@@ -37,6 +37,7 @@ def demo(
     from gateway import demo as stage  # noqa: PLC0415 - imports that the other commands need not wait for
 
     settings = load_settings(port=port)
+    stage.refuse_taken_port(settings)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=_console) as bars:
         stage.prepare(settings, people, lambda words: _bar(bars, words), _say)

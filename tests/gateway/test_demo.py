@@ -1,0 +1,94 @@
+"""`gapura demo` as a newcomer runs it: a process, its output, its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.living import free_port, without_gapura_variables
+
+
+def _demo(port: int, *options: str) -> list[str]:
+    return [sys.executable, "-m", "gateway", "demo", "--port", str(port), "--people", "200", *options]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {**without_gapura_variables(), "GAPURA_HOME": str(home), "COLUMNS": "200"}
+
+
+def test_the_tour_shows_every_kind_of_answer_and_ends_and_a_second_start_keeps_what_is_there(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    for start in ("first", "second"):
+        done = subprocess.run(
+            _demo(free_port(), "--once"),
+            capture_output=True,
+            text=True,
+            env=_environment(home),
+            check=True,
+        )
+        for expected in (
+            '"decision": "eligible"',
+            '"decision": "ineligible"',
+            '"decision": "unknown"',
+            '"reason": "duplicate_identity"',
+            '"withheld": "above_ceiling"',
+            '"code": "purpose_not_covered"',
+            "v1.kesehatan.",
+            "v1.statistik.",
+            "gapura ask",
+        ):
+            assert expected in done.stdout, (start, expected)
+    assert "from an earlier start" in done.stdout
+
+
+def test_keys_and_database_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    subprocess.run(_demo(free_port(), "--once"), capture_output=True, env=_environment(home), check=True)
+    secret = [*(home / "keys").iterdir(), *(home / "demo-consumers").iterdir()]
+    assert secret
+    assert {path.stat().st_mode & 0o777 for path in secret if path.is_file()} == {0o600}
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_told_to_stop_and_takes_the_gateway_with_it(tmp_path: Path, stop: int) -> None:
+    port = free_port()
+    demo = subprocess.Popen(
+        _demo(port), stdout=subprocess.PIPE, text=True, env=_environment(tmp_path / "home")
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "Serving until" in line:
+            break
+    assert httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code == 200
+    os.kill(demo.pid, stop)
+    demo.stdout.read()
+    demo.stdout.close()
+    assert demo.wait() == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False)
+
+
+def test_a_taken_port_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run(
+            _demo(taken.getsockname()[1], "--once"),
+            capture_output=True,
+            text=True,
+            env=_environment(tmp_path / "home"),
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "is in use" in done.stderr
+    assert "Traceback" not in done.stderr
