@@ -27,6 +27,7 @@ from gateway.audit.log import AuditLog
 from gateway.database import Database
 from gateway.errors import SettingsInvalid
 from gateway.exchange import Exchange
+from gateway.installation import open_keys
 from gateway.keys import Keys
 from gateway.migrations import is_current
 from gateway.oauth.bearer import BearerCheck
@@ -90,9 +91,9 @@ def build_services(
     """
     telemetry = Telemetry(settings.log_level)
     database = Database(settings.effective_database_url)
-    if not is_current(database):
+    if database.is_missing() or not is_current(database):
         raise SettingsInvalid(["The database schema is not current: run `gapura migrate` first"])
-    keys = Keys.open(settings.home / "keys")
+    keys = open_keys(database, settings.home / "keys")
     book = load_policies(settings.policies)
     registry = RegistryConnector(database)
     _check_provided(book, [registry, *sources])

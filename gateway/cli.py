@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+import httpx
 import typer
 
 from gateway.commands import agreements, consumers, exchange, keys, people, registry, serving
 from gateway.errors import GapuraError
+from gateway.oauth.client import TokenRequestRefused
 from policies.errors import PolicyError
 
 app = typer.Typer(
@@ -33,6 +35,9 @@ def main() -> None:
     """Run the command; a foreseen error is told in its own words, without a traceback, with exit code 2."""
     try:
         app()
-    except (GapuraError, PolicyError) as error:
+    except (GapuraError, PolicyError, TokenRequestRefused) as error:
         sys.stderr.write(f"gapura: {error}\n")
+        raise SystemExit(2) from None
+    except httpx.TransportError as error:
+        sys.stderr.write(f"gapura: no gateway answers there ({type(error).__name__}); is one started?\n")
         raise SystemExit(2) from None

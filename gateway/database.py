@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -117,6 +118,11 @@ class Database:
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
             )
+
+    def is_missing(self) -> bool:
+        """Whether the database is an SQLite file that does not exist: opening it would make an empty one."""
+        name = self.engine.url.database
+        return self.is_sqlite and name is not None and not Path(name).exists()
 
     def one_of(self, column: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
         """`column` equals one of the texts bound to `parameter`, sent as ONE parameter.

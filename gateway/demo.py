@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 from gateway.api.examples import TOUR
 from gateway.database import Database
 from gateway.errors import Conflict, GapuraError, NotFound
-from gateway.keys import Keys
+from gateway.installation import open_keys
 from gateway.migrations import migrate
 from gateway.oauth.client import GatewayClient
 from gateway.oauth.consumers import ConsumerStore
@@ -70,12 +70,18 @@ def client_key_file(settings: Settings, consumer_id: str) -> Path:
 def prepare(settings: Settings, count: int, watch: Watch, say: Say) -> None:
     """Make the home folder, keys, database, people and consumers; whatever exists already is kept."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    Keys.open(settings.home / "keys")
     database = Database(settings.effective_database_url)
     try:
         migrate(database)
+        open_keys(database, settings.home / "keys")
         with database.reading() as connection:
             present = connection.execute(select(func.count()).select_from(people)).scalar_one()
+            real = connection.execute(select(people.c.id).where(~people.c.synthetic).limit(1)).first()
+        if real is not None:
+            raise Conflict(
+                "This registry holds people who are not marked as synthetic; the demo would register its own "
+                "consumers to see them. Unset GAPURA_DATABASE_URL, or choose another GAPURA_HOME."
+            )
         if present:
             say(f"The registry holds {present} synthetic people from an earlier start.")
         else:

@@ -148,6 +148,7 @@ class Exchange:
                 question.programme,
                 question.fields,
                 len(question.subjects),
+                question.on_date,
             ),
             civil_day(now),
         )

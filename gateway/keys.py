@@ -118,6 +118,11 @@ class Keys:
     def __repr__(self) -> str:
         return f"Keys({str(self._folder)!r})"
 
+    @staticmethod
+    def present(folder: Path) -> bool:
+        """Whether the folder holds a master key; opening it would make one where there is none."""
+        return (folder / _MASTER_FILE).exists()
+
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open the key folder, filling it first if it is empty or missing.

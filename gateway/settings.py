@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from gateway.errors import SettingsInvalid
 
 _PREFIX = "GAPURA_"
+_DATABASES = {"postgresql", "postgres", "sqlite"}
 _FILE_VARIABLE = "GAPURA_SETTINGS_FILE"
 _SHIPPED_POLICIES = Path(__file__).parent.parent / "policies"
 
@@ -126,15 +127,21 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
             f"{_PREFIX}{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()
         )
     else:
-        if settings.workers > 1 and settings.effective_database_url.startswith("sqlite"):
-            problems.append(
-                "GAPURA_WORKERS is more than 1, which needs PostgreSQL: set GAPURA_DATABASE_URL, or 1 worker"
-            )
-        if not (settings.policies / "fields.yaml").is_file():
-            problems.append(f"GAPURA_POLICIES: no fields.yaml in {settings.policies}")
+        problems.extend(_contradictions(settings))
         if not problems:
             return settings
     raise SettingsInvalid(problems)
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """What is wrong although each setting is right by itself."""
+    url = settings.effective_database_url
+    if url.partition(":")[0].partition("+")[0] not in _DATABASES:
+        yield "GAPURA_DATABASE_URL: expected postgresql://... or sqlite:///..."
+    if settings.workers > 1 and url.startswith("sqlite"):
+        yield "GAPURA_WORKERS is more than 1, which needs PostgreSQL: set GAPURA_DATABASE_URL, or 1 worker"
+    if not (settings.policies / "fields.yaml").is_file():
+        yield f"GAPURA_POLICIES: no fields.yaml in {settings.policies}"
 
 
 def _read_file(path: Path, known: set[str], problems: list[str]) -> dict[str, Any]:

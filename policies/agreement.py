@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from policies import regions
 from policies.conditions import ProgrammeRule
@@ -39,6 +39,7 @@ _SLUG_ADVICE = "lower-case letters, digits and hyphens"
 _DOCUMENT = re.compile(r"\S(.*\S)?")
 
 Result = TypeVar("Result")
+Standing = Literal["active", "suspended", "expired", "not_yet_valid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,14 @@ class Agreement:
         return Text(
             f"Perjanjian {self.id} versi {self.version}", f"Agreement {self.id} version {self.version}"
         )
+
+    def standing(self, today: date) -> Standing:
+        """How it stands on a day (civil date of Indonesia). What is over stays over, suspended or not."""
+        if today < self.valid_from:
+            return "not_yet_valid"
+        if today > self.valid_until:
+            return "expired"
+        return "suspended" if self.state == SUSPENDED else "active"
 
 
 PlanKey = tuple[str, str, str | None, tuple[str, ...] | None, frozenset[str]]

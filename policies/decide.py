@@ -33,13 +33,17 @@ _PLANS_KEPT = 2048
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, without who is asked about. `fields` None means all that the agreement names."""
+    """What is asked, without who is asked about.
+
+    `fields` None means all that the agreement names; `on_date` None means today.
+    """
 
     operation: str
     purpose: str
     programme: str | None
     fields: tuple[str, ...] | None
     subject_count: int
+    on_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ def decide(book: AgreementBook, consumer: ConsumerTerms, request: Request, today
     own = book.by_consumer.get(consumer.id)
     if not own:
         return refusals.no_agreement()
+    if request.on_date is not None and request.on_date > today:
+        return refusals.day_to_come(today)
     agreement = own.get(request.purpose)
     if agreement is None:
         return refusals.purpose_not_covered(own)

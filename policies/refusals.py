@@ -6,6 +6,7 @@ The texts name agreements and what they would cover, and MUST NOT repeat anythin
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from policies.agreement import Agreement
 from policies.dictionary import Text
@@ -37,6 +38,18 @@ def purpose_not_covered(own_purposes: Iterable[str]) -> Deny:
             "Gunakan salah satu tujuan itu, atau ajukan perjanjian baru kepada Pusdatin.",
             "Use one of those purposes, or apply to Pusdatin for another agreement.",
         ),
+    )
+
+
+def day_to_come(today: date) -> Deny:
+    """The question is about a day that nobody knows yet."""
+    return Deny(
+        "day_not_covered",
+        Text(
+            f"Tanggal yang ditanyakan belum tiba; hari ini {today}.",
+            f"The day asked about is yet to come; today is {today}.",
+        ),
+        Text("Tanyakan hari ini atau hari sebelumnya.", "Ask about today or an earlier day."),
     )
 
 

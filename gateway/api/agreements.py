@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -12,7 +12,7 @@ from gateway.api.exchanges import PROBLEMS, BothLanguages
 from gateway.civil_day import civil_day
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
-from policies.agreement import SUSPENDED, Agreement, AgreementBook
+from policies.agreement import Agreement, AgreementBook, Standing
 
 
 class AgreementField(BaseModel):
@@ -20,6 +20,7 @@ class AgreementField(BaseModel):
 
     label: BothLanguages
     type: str
+    words: list[str] | None = Field(description="Every word that the field may say; null for other types.")
     unit: str | None
     source: str
     sensitivity: str
@@ -41,7 +42,7 @@ class AgreementTerms(BaseModel):
     sha256: str
     title: BothLanguages
     purpose: str
-    standing: Literal["active", "suspended", "expired", "not_yet_valid"]
+    standing: Standing
     legal_basis: list[str]
     documents: dict[str, str]
     valid_from: date
@@ -60,7 +61,7 @@ class AgreementList(BaseModel):
     """Every agreement of the consumer that asks."""
 
     consumer: str
-    jurisdiction: list[str] = Field(description="Kemendagri codes; empty means the whole country.")
+    jurisdiction: list[str] | None = Field(description="Kemendagri codes; null means the whole country.")
     agreements: list[AgreementTerms]
 
 
@@ -78,7 +79,7 @@ def agreement_router(book: AgreementBook, bearer: BearerCheck, clock: Callable[[
         today = civil_day(clock())
         return AgreementList(
             consumer=consumer.id,
-            jurisdiction=list(consumer.regions),
+            jurisdiction=list(consumer.regions) or None,
             agreements=[_terms(book, one, today) for one in book.agreements_of(consumer.id)],
         )
 
@@ -92,7 +93,7 @@ def _terms(book: AgreementBook, agreement: Agreement, today: date) -> AgreementT
         sha256=agreement.sha256,
         title=BothLanguages(id=agreement.title.id, en=agreement.title.en),
         purpose=agreement.purpose,
-        standing=_standing(agreement, today),
+        standing=agreement.standing(today),
         legal_basis=list(agreement.legal_basis),
         documents=dict(agreement.documents),
         valid_from=agreement.valid_from,
@@ -110,21 +111,12 @@ def _terms(book: AgreementBook, agreement: Agreement, today: date) -> AgreementT
     )
 
 
-def _standing(
-    agreement: Agreement, today: date
-) -> Literal["active", "suspended", "expired", "not_yet_valid"]:
-    if today < agreement.valid_from:
-        return "not_yet_valid"
-    if today > agreement.valid_until:
-        return "expired"
-    return "suspended" if agreement.state == SUSPENDED else "active"
-
-
 def _field(book: AgreementBook, name: str, released_as: str) -> AgreementField:
     field = book.dictionary[name]
     return AgreementField(
         label=BothLanguages(id=field.label.id, en=field.label.en),
         type=field.type,
+        words=list(field.words) or None,
         unit=field.unit,
         source=field.source,
         sensitivity=field.sensitivity,

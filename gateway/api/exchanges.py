@@ -54,7 +54,9 @@ class RecordsRequest(_Wire):
         description="Only these fields; left out, every field that the agreement releases.",
     )
     on_date: date | None = Field(
-        None, description="The day for which to answer (deciles, enrolments, rules); left out, today (WIB)."
+        None,
+        description="The day for which to answer (deciles, enrolments, rules); left out, today (WIB). Not a "
+        "day to come. Statuses are known from their own date on, and unknown for days before it.",
     )
 
 

@@ -5,11 +5,13 @@ Reads files and nothing else: no database, no key, no network.
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.civil_day import civil_day
 from gateway.errors import SettingsInvalid
 from gateway.settings import load_settings
 from policies.agreement import Agreement, AgreementBook
@@ -25,7 +27,7 @@ app = typer.Typer(
 An agreement is one file, agreements/ID.yaml: one consumer, one purpose, and the fields it may receive.
 Beside it stands agreements/ID.cases.yaml: given this person and this request, these fields come out. To
 change what a ministry sees, change the agreement, raise its version, say in a case what you mean, and run
-`check`.
+`check`. A running gateway read its agreements when it started: restart it, and the change counts.
 
 \b
   gapura agreements check        does everything load, does every case hold
@@ -74,7 +76,7 @@ def list_agreements(policies: Folder = None) -> None:
         may_ask = ", ".join(agreement.operations)
         if agreement.programmes:
             may_ask += f" ({', '.join(agreement.programmes)})"
-        print(f"{agreement.id}  (version {agreement.version}, {agreement.state})")
+        print(f"{agreement.id}  (version {agreement.version}, {agreement.standing(_today())})")
         print(f"    {agreement.consumer}, purpose {agreement.purpose}")
         print(f"    {agreement.valid_from} to {agreement.valid_until}, {may_ask}")
 
@@ -100,7 +102,7 @@ def _described(agreement: Agreement, book: AgreementBook) -> list[str]:
         "title": agreement.title.id,
         "": agreement.title.en,
         "sha256": agreement.sha256,
-        "state": agreement.state,
+        "standing": agreement.standing(_today()),
         "consumer": agreement.consumer,
         "purpose": agreement.purpose,
         "valid": f"{agreement.valid_from} to {agreement.valid_until}, both days included",
@@ -124,6 +126,10 @@ def _described(agreement: Agreement, book: AgreementBook) -> list[str]:
         field = book.dictionary[name]
         lines.append(f"    {name:22} {transformation!s:42} {field.label.en} / {field.label.id}")
     return lines
+
+
+def _today() -> date:
+    return civil_day(datetime.now(UTC))
 
 
 def _folder(policies: Path | None) -> Path:

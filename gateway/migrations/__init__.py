@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from gateway.audit import tables as _audit  # noqa: F401 - registers its tables
 from gateway.database import Database, metadata
+from gateway.installation import installation as _installation  # noqa: F401 - registers its table
 from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
 from gateway.registry import tables as _registry  # noqa: F401 - registers its tables
 

@@ -97,6 +97,33 @@ class ConsumerStore:
             raise Conflict(f"A consumer {id} is registered already: see `gapura consumers list`.") from None
         return Consumer(id, name, sector, tuple(regions))
 
+    def change(
+        self,
+        consumer_id: str,
+        *,
+        name: str | None = None,
+        sector: str | None = None,
+        regions: Sequence[str] | None = None,
+    ) -> Consumer:
+        """Correct what registration says; what is None stays. Counts at once, for tokens in use too.
+
+        Another sector gives the consumer other pseudonyms for everybody. Raises NotFound, or BadInput with
+        every problem found.
+        """
+        present = self.get(consumer_id).consumer
+        changed = Consumer(
+            present.id,
+            present.name if name is None else name,
+            present.sector if sector is None else sector,
+            present.regions if regions is None else tuple(regions),
+        )
+        if problems := _problems_of(changed.id, changed.name, changed.sector, changed.regions):
+            raise BadInput("The consumer cannot be changed:\n" + "\n".join(f"  - {p}" for p in problems))
+        values = {"name": changed.name, "sector": changed.sector, "regions": [*changed.regions]}
+        with self._database.unit_of_work() as connection:
+            connection.execute(update(consumers).where(consumers.c.id == consumer_id).values(values))
+        return changed
+
     def list(self) -> Sequence[Registration]:
         """Every consumer, disabled ones too, by id."""
         with self._database.reading() as connection:

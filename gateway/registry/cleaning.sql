@@ -79,6 +79,9 @@ FROM told;
 CREATE TEMP VIEW surveyed AS
 SELECT
     row, source_key, household, decile, misplaced >= 2 AS shifted,
+    IF(length(nik) = 16, nik LIKE '%0', NULL) AS rounded,
+    IF(source_key IS NULL, NULL, hash(source_key)) AS key,
+    IF(household IS NULL, NULL, hash(household)) AS family,
     coalesce(province, '') AS province, coalesce(regency, '') AS regency, coalesce(district, '') AS district,
     coalesce(village, '') AS village, coalesce(region_code, '') AS region_code
 FROM trimmed;

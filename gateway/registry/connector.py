@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -122,13 +122,14 @@ class _Reader:
     pick: Callable[[Row], tuple[Value, ...]]
     dates: tuple[tuple[str, int], ...]
 
-    def __call__(self, row: Row) -> Record:
-        return Record(
-            row[_ID],
-            dict(zip(self.names, self.pick(row), strict=True)),
-            row[_AS_OF],
-            {name: row[at] for name, at in self.dates if row[at] is not None},
-        )
+    def __call__(self, row: Row, on_date: date) -> Record:
+        values = dict(zip(self.names, self.pick(row), strict=True))
+        as_of = {name: row[at] for name, at in self.dates if row[at] is not None}
+        for name, day in as_of.items():
+            # A status is known from its day on; what held before, the registry no longer knows.
+            if day > on_date and name in STATUS_VOCABULARY:
+                values[name] = None
+        return Record(row[_ID], values, row[_AS_OF], as_of)
 
 
 def _positions(selected: frozenset[str]) -> tuple[dict[str, int], dict[str, int]]:
@@ -179,7 +180,8 @@ class RegistryConnector:
     """DTKS by NIK or by internal person id.
 
     `household_size` counts the members whom the registry holds as active, not deceased and not moved.
-    `enrolments` are the programmes with an enrolment on `on_date`; an empty tuple says: in none.
+    `enrolments` are the programmes with an enrolment on `on_date`; an empty tuple says: in none. A status is
+    given from its own date on: asked for an earlier day, it is None.
     """
 
     name = "dtks"
@@ -248,7 +250,7 @@ class RegistryConnector:
             row[_ID]: row for row in self._rows(connection, selected, ids, on_date, by_id=True)
         }
         for subjects, fields, _ in asked:
-            read = _reader(selected, fields)
+            read = partial(_reader(selected, fields), on_date=on_date)
             yield [_outcome(subject, by_nik, by_id, read) for subject in subjects]
 
     def _rows(
@@ -280,7 +282,10 @@ class RegistryConnector:
 
 
 def _outcome(
-    subject: Subject, by_nik: Mapping[str, list[Row]], by_id: Mapping[UUID, Row], read: _Reader
+    subject: Subject,
+    by_nik: Mapping[str, list[Row]],
+    by_id: Mapping[UUID, Row],
+    read: Callable[[Row], Record],
 ) -> Outcome:
     if subject.person_id is not None:
         row = by_id.get(subject.person_id)

@@ -6,7 +6,6 @@ its chunks brought in is found unchanged, and the rest follows. The same file ag
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -85,13 +84,13 @@ def import_registry(
     """
     file = open_registry_file(path)
     digest = sha256_of(path)
-    as_of = as_of or _earlier_day(database, digest) or civil_day(clock())
+    today = civil_day(clock())
+    if as_of is not None and as_of > today:
+        raise BadInput(f"as_of: {as_of} is to come; a file speaks of today, {today}, or of a day before it")
+    as_of = as_of or _earlier_day(database, digest) or today
     period_from = _period_start(period)
     load_regions(database)
-    with (
-        tempfile.TemporaryDirectory(prefix="gapura-import-") as spill,
-        closing(Reading(file, as_of=as_of, period_from=period_from, spill=Path(spill))) as reading,
-    ):
+    with closing(Reading(file, as_of=as_of, period_from=period_from)) as reading:
         total = reading.prepare(RegionNames.in_force(database).locate)
         import_id = _begin(database, digest, file, as_of, clock())
         size = chunk_rows or _CHUNK_ROWS[database.engine.dialect.name]

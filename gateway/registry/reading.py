@@ -1,9 +1,10 @@
 """Reading a registry file: what is in it as a whole, then its rows in chunks. DuckDB does both.
 
-The file is read twice. The first pass finds whatever would make the file as a whole unusable, and what
-can only be known from all rows (keys that occur twice, families with two deciles, the places named), so
-that nothing is written before the file is known to be readable to its end. MUST NOT let a value of the
-file into a message: DuckDB's own errors quote the row, so they are never passed on.
+The file is read more than once. The first passes find whatever would make the file as a whole unusable,
+and what can only be known from all rows (keys that occur twice, families with two deciles, the places
+named), so that nothing is written before the file is known to be readable to its end. MUST NOT let a
+value of the file into a message: DuckDB's own errors quote the row, so they are never passed on. MUST NOT
+spill to disk: a process that is killed would leave people's data lying there.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ _DELIMITERS = ",;\t|"
 _PLACE_FIELDS = ("province", "regency", "district", "village", "region_code")
 # Fields too many in a row are told as that row's fault up to here, as the file's beyond.
 _SURPLUS_COLUMNS = 12
-# The rest of the machine belongs to the gateway; what does not fit is spilled, encrypted.
-_MEMORY = "1GB"
+# What reading in chunks takes. A CSV reader keeps what it has read until it is told to be modest.
+_MEMORY_MB = 1_000
+# What the survey takes on top, per byte of the file: some 100 bytes a row, of 300 in CSV and 30 in Parquet.
+_SURVEY_PER_BYTE = {True: 0.4, False: 4.0}
+# DuckDB must build its joins on the small tables; of a CSV it cannot know that it is the great one.
+_JOIN_AS_WRITTEN = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
 _NOT_IN_ANY_FILE = "\x01"
 _SNIFFED_BYTES = 1 << 16
 _HASHED_AT_ONCE = 1 << 20
@@ -102,24 +107,25 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+# Fewer may end in 0 by chance.
+_NIKS_THAT_TELL = 20
+
+
 class Reading:
     """One import's view of one file. `prepare` first, then `chunks` once."""
 
-    def __init__(self, file: RegistryFile, *, as_of: date, period_from: date | None, spill: Path) -> None:
+    def __init__(self, file: RegistryFile, *, as_of: date, period_from: date | None) -> None:
         self._file = file
-        self._duckdb = duckdb.connect(
-            config={
-                "memory_limit": _MEMORY,
-                "temp_directory": os.fspath(spill),
-                "temp_file_encryption": True,
-            }
-        )
+        self._duckdb = duckdb.connect(config={"temp_directory": ""})
+        self._duckdb.execute(f"SET enable_progress_bar = false; {_JOIN_AS_WRITTEN}")
+        per_byte = _SURVEY_PER_BYTE[bool(file.delimiter)]
+        self._allow_memory(_MEMORY_MB + int(file.path.stat().st_size * per_byte / 1e6))
         self._set("as_of", as_of)
         self._set("default_period", period_from)
         self._set("has_person_key", file.columns.file_format == "dtks")
 
     def close(self) -> None:
-        """Let go of the file and of what was spilled."""
+        """Let go of the file."""
         self._duckdb.close()
 
     def prepare(self, locate: Locate) -> int:
@@ -136,27 +142,45 @@ class Reading:
         run(f"CREATE TEMP TABLE places ({place}, region VARCHAR)")
         run(_CLEANING.read_text(encoding="utf-8"))
         try:
-            run("CREATE TEMP TABLE survey AS FROM surveyed")
+            # Hashes, for they take an eighth of the room; what they find is looked at again.
+            run("CREATE TEMP TABLE survey AS SELECT row, key, family, decile, shifted, rounded FROM surveyed")
+            rows = self._judge_as_a_whole()
+            self._find_repetitions()
+            self._find_places(locate)
         except duckdb.Error as error:
             raise _named(self._file, error) from None
-        rows = self._judge_as_a_whole()
-        run(
-            "INSERT INTO repeated SELECT source_key, min(row) FROM survey"
-            " WHERE source_key IS NOT NULL GROUP BY source_key HAVING count(*) > 1"
-        )
-        run(
-            "INSERT INTO disagreeing SELECT household FROM survey"
-            " WHERE household IS NOT NULL AND decile IS NOT NULL"
-            " GROUP BY household HAVING count(DISTINCT decile) > 1"
-        )
-        self._find_places(locate)
         run("DROP TABLE survey")
+        self._allow_memory(_MEMORY_MB)
         return rows
+
+    def _find_repetitions(self) -> None:
+        """Keep the keys that several rows claim, and the families of which two deciles are said."""
+        run = self._duckdb.execute
+        run(
+            "CREATE TEMP TABLE suspects AS SELECT key FROM survey"
+            " WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1"
+        )
+        if self._one("SELECT count(*) FROM suspects")[0]:
+            run(
+                "INSERT INTO repeated SELECT source_key, min(row) FROM surveyed"
+                " WHERE key IN (FROM suspects) GROUP BY source_key HAVING count(*) > 1"
+            )
+        run(
+            "CREATE TEMP TABLE suspect_families AS SELECT family FROM survey"
+            " WHERE family IS NOT NULL GROUP BY family HAVING min(decile) <> max(decile)"
+        )
+        if self._one("SELECT count(*) FROM suspect_families")[0]:
+            run(
+                "INSERT INTO disagreeing SELECT household FROM surveyed"
+                " WHERE family IN (FROM suspect_families)"
+                " GROUP BY household HAVING min(decile) <> max(decile)"
+            )
 
     def _judge_as_a_whole(self) -> int:
         """The number of rows, if they are those of a usable file."""
-        rows, shifted, deciles = self._one(
-            "SELECT count(*), count(*) FILTER (shifted), count(decile) FROM survey"
+        rows, shifted, deciles, niks, rounded = self._one(
+            "SELECT count(*), count(*) FILTER (shifted), count(decile), count(rounded),"
+            " count(*) FILTER (rounded) FROM survey"
         )
         if not rows:
             raise FileUnusable(f"{self._file.path}: there are headings, but no rows")
@@ -164,6 +188,12 @@ class Reading:
             raise FileUnusable(
                 f"{self._file.path}: the columns are shifted: in {shifted} of {rows} rows the values are not "
                 "what the headings say. Nothing was imported; mend the headings or the columns."
+            )
+        if niks >= _NIKS_THAT_TELL and rounded * 2 > niks:
+            raise FileUnusable(
+                f"{self._file.path}: {rounded} of {niks} NIKs end in 0, where one in ten would: a "
+                "spreadsheet has kept 15 of their 16 digits. Nothing was imported; export again with NIK "
+                "as text."
             )
         if deciles and "period" not in self._file.columns.position and self._lacks_default_period():
             raise FileUnusable(
@@ -175,7 +205,7 @@ class Reading:
     def _find_places(self, locate: Locate) -> None:
         """Give every place that the file names its region; each is looked up once."""
         named = self._duckdb.execute(
-            "SELECT DISTINCT province, regency, district, village, region_code FROM survey"
+            "SELECT DISTINCT province, regency, district, village, region_code FROM surveyed"
         ).fetchall()
         columns = [list(column) for column in zip(*named, strict=True)]
         regions = [locate(names, code) for *names, code in named]
@@ -229,6 +259,9 @@ class Reading:
         row = "row_number() OVER () AS row"
         return f"CREATE TEMP VIEW raw AS SELECT {row}, {shape}, {fields} FROM {source}"  # noqa: S608 - our own names
 
+    def _allow_memory(self, megabytes: int) -> None:
+        self._duckdb.execute(f"SET memory_limit = '{megabytes}MB'")
+
     def _set(self, name: str, value: object) -> None:
         self._duckdb.execute(f"SET VARIABLE {name} = $1", [value])
 
@@ -245,6 +278,8 @@ def _copy_line() -> str:
 
 def _named(file: RegistryFile, error: duckdb.Error) -> FileUnusable:
     """Say in our words why the file cannot be read; DuckDB's own would quote its rows."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return FileUnusable(f"{file.path}: too many rows for the memory of this machine; split the file")
     text = str(error)
     found = _LINE.search(text)
     line = f" at line {found[1]}" if found else ""

@@ -92,6 +92,8 @@ _NAMES = ", ".join(STAGED_COLUMNS)
 # A server tuned for small requests plans a chunk's joins badly: too little memory, too much fear of index
 # reads, and a compiler that costs more than the statement.
 _FOR_SETS = "SET LOCAL work_mem = '64MB'; SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off"
+# Keys arrive in no order, so SQLite's 2 MB would be read and written over and over.
+_FOR_SETS_ON_SQLITE = "PRAGMA cache_size = -64000"
 # Two imports at once take turns chunk by chunk, as SQLite's write lock makes them. Any constant does.
 _ADVISORY_LOCK = 7_240_118
 
@@ -112,6 +114,7 @@ def filled(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Iterator[
             copy.write("\n".join([line for _, _, _, line in rows]) + "\n")
         yield
         return
+    connection.exec_driver_sql(_FOR_SETS_ON_SQLITE)
     # SQLite's temporary tables outlive the transaction, unless it is rolled back.
     _temporary.create_all(connection, checkfirst=False)
     marks = ", ".join("?" * len(STAGED_COLUMNS))

@@ -8,9 +8,10 @@ person: names are drawn word by word from the pools of `faker`, places from the 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from threading import Event, Thread
@@ -96,6 +97,7 @@ _OCCUPATIONS = (
 )
 _SQL = Path(__file__).with_name("synthetic.sql")
 _FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
+_TAKES_TIME = re.compile(r"^(CREATE TEMP TABLE|COPY)", re.MULTILINE)
 _PROGRESS_EVERY_S = 0.2
 
 Progress = Callable[[float], None]
@@ -122,13 +124,17 @@ def generate_people(
         raise BadInput(f"{path}: the extension says the format; expected .parquet or .csv")
     if count < 1 or seed < 0:
         raise BadInput("the number of people must be at least 1, and the seed not negative")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path}: there is no folder {path.parent}")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".gapura-") as folder:
         unfinished = Path(folder) / path.name
         with duckdb.connect(config={"temp_directory": folder}) as connection:
+            # DuckDB counts its progress only when it may show it; we show our own.
+            connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
             _prepare(connection, count, seed, population)
-            with _watched(connection, progress):
-                connection.execute(_SQL.read_text(encoding="utf-8"))
-                _write(connection, unfinished, with_personas=with_personas)
+            sql = _SQL.read_text(encoding="utf-8")
+            statements = [statement.query for statement in connection.extract_statements(sql)]
+            _run_watched(connection, [*statements, _copy(connection, unfinished, with_personas)], progress)
         unfinished.replace(path)
     return count + (len(PERSONAS) if with_personas else 0)
 
@@ -208,7 +214,8 @@ def _read_weights(population: Path | None, named: Mapping[str, str]) -> dict[str
     return weights
 
 
-def _write(connection: duckdb.DuckDBPyConnection, path: Path, *, with_personas: bool) -> None:
+def _copy(connection: duckdb.DuckDBPyConnection, path: Path, with_personas: bool) -> str:
+    """The statement that writes the file, with the personas' rows put in place for it."""
     columns = ", ".join(f'"{name}"' for name in EXPORT_COLUMNS)
     first = ""
     if with_personas:
@@ -217,32 +224,37 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path, *, with_personas: 
         connection.execute("SET VARIABLE personas = $1", [rows])
         fields = ", ".join(f'p[{at}] AS "{name}"' for at, name in enumerate(EXPORT_COLUMNS, 1))
         first = f"SELECT {fields} FROM (SELECT unnest(getvariable('personas')) AS p) UNION ALL "  # noqa: S608 - our own column names
-    connection.execute(
-        f"COPY ({first}SELECT {columns} FROM export) TO '{_quoted(path)}' ({_FORMATS[path.suffix]})"  # noqa: S608 - as above
-    )
+    people = f"{first}SELECT {columns} FROM export"  # noqa: S608 - as above
+    return f"COPY ({people}) TO '{_quoted(path)}' ({_FORMATS[path.suffix]})"
 
 
 def _quoted(path: Path) -> str:
     return os.fspath(path).replace("'", "''")
 
 
-@contextmanager
-def _watched(connection: duckdb.DuckDBPyConnection, progress: Progress | None) -> Iterator[None]:
-    """Tell how far the statements of the block are, while they run."""
-    if progress is None:
-        yield
-        return
+def _run_watched(
+    connection: duckdb.DuckDBPyConnection, statements: Sequence[str], progress: Progress | None
+) -> None:
+    """Run the statements in order, and tell how far they are while they run."""
     finished = Event()
+    # Definitions take no time; what is left counts as if all took the same.
+    long_ones = [at for at, statement in enumerate(statements) if _TAKES_TIME.search(statement)]
+    running = 0
 
-    def watch() -> None:
+    def watch(tell: Progress) -> None:
         while not finished.wait(_PROGRESS_EVERY_S):
-            progress(max(connection.query_progress(), 0.0) / 100)
+            done = bisect_left(long_ones, running)
+            tell(min((done + max(connection.query_progress(), 0.0) / 100) / len(long_ones), 1.0))
 
-    watcher = Thread(target=watch, name="progress", daemon=True)
-    watcher.start()
+    watcher = Thread(target=watch, args=(progress,), name="progress", daemon=True) if progress else None
+    if watcher is not None:
+        watcher.start()
     try:
-        yield
+        for running, statement in enumerate(statements):  # noqa: B007 - the watcher reads it
+            connection.execute(statement)
     finally:
         finished.set()
-        watcher.join()
-    progress(1.0)
+        if watcher is not None:
+            watcher.join()
+    if progress is not None:
+        progress(1.0)

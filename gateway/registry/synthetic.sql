@@ -77,7 +77,7 @@ SELECT
     lpad((1 + up_to(20, 'rt', f))::VARCHAR, 3, '0') AS rt,
     lpad((1 + up_to(12, 'rw', f))::VARCHAR, 3, '0') AS rw,
     prefix || strftime(card_day, '%d%m%y')
-        || (9000 + (row_number() OVER (PARTITION BY prefix, card_day ORDER BY f) - 1) % 990)::VARCHAR AS family_card,
+        || (9000 + (hash(prefix, card_day) % 990 + row_number() OVER (PARTITION BY prefix, card_day ORDER BY f)) % 990)::VARCHAR AS family_card,
     -- Programmes are given to families; one ranked too high or too low is served all the same now and then.
     IF(coalesce(decile <= 4, false) AND share('bpnt', f) < 0.5, 'Y', 'T') AS bpnt,
     IF(coalesce(decile <= 3, false) AND children > 0 AND share('pkh', f) < 0.55, 'Y', 'T') AS pkh,
@@ -90,7 +90,8 @@ FROM settled;
 CREATE TEMP TABLE members AS
 WITH numbered AS (
     SELECT
-        families.*, m, (first_row + m)::BIGINT AS i, member(f, m) AS who,
+        f, m, (first_row + m)::BIGINT AS i, member(f, m) AS who,
+        prefix, regency, has_spouse, head_sex, head_born, mother_born,
         CASE WHEN m = 0 THEN 'Kepala Keluarga'
              WHEN m = 1 AND has_spouse THEN 'Istri'
              WHEN m < size - parents THEN 'Anak'
@@ -126,8 +127,8 @@ WITH numbered AS (
     FROM prefixed
 )
 SELECT
-    *,
-    nik_start || (9000 + (row_number() OVER (PARTITION BY nik_start ORDER BY i) - 1) % 990)::VARCHAR AS nik
+    f, i, who, relation, sex, birth_date, birth_place, mother, issued_in,
+    nik_start || (9000 + (hash(nik_start) % 990 + row_number() OVER (PARTITION BY nik_start ORDER BY i)) % 990)::VARCHAR AS nik
 FROM written;
 
 -- What the registry's files say of them: the truth, with the defects that real files have.
@@ -191,5 +192,5 @@ SELECT
     presence AS "Keberadaan",
     worthiness AS "Kelayakan",
     'Y' AS "Sintetis"
-FROM told
+FROM told JOIN families USING (f)
 ORDER BY i;

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.registry.personas import persona
 from tests.living import free_port, without_gapura_variables
 
 
@@ -92,3 +93,18 @@ def test_a_taken_port_is_told_in_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "is in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_it_does_not_touch_a_registry_of_real_people(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    export = tmp_path / "export.csv"
+    row = persona("eligible").row() | {"Sintetis": ""}
+    export.write_text(",".join(row) + "\n" + ",".join(f'"{value}"' for value in row.values()) + "\n")
+    command = [sys.executable, "-m", "gateway", "registry", "import", str(export)]
+    subprocess.run(command, capture_output=True, env=_environment(home), check=True)
+    done = subprocess.run(
+        _demo(free_port(), "--once"), capture_output=True, text=True, env=_environment(home), check=False
+    )
+    assert done.returncode == 2
+    assert "not marked as synthetic" in done.stderr
+    assert not (home / "demo-consumers").exists()

@@ -239,3 +239,16 @@ def test_a_malformed_request_is_told_where_and_what_without_repeating_it(
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert response.headers["content-type"] == "application/problem+json"
     assert "3578085203849991" not in response.text
+
+
+def test_a_day_to_come_is_refused_and_an_earlier_day_does_not_borrow_todays_statuses(
+    gateway: LivingGateway,
+) -> None:
+    subjects = [{"ref": "x", "nik": persona("eligible").nik}]
+    to_come = gateway.post(
+        "bpjs-kesehatan", "/v1/eligibility", {**PBI_JK, "subjects": subjects, "on_date": "2999-01-01"}
+    )
+    assert (to_come.status_code, to_come.json()["code"]) == (403, "day_not_covered")
+    (earlier,) = _ask(gateway, "eligible", on_date="2020-01-01")["results"]
+    assert earlier["decision"] == "unknown"
+    assert earlier["clauses"]["alive"] == "unknown"

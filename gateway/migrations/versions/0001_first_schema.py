@@ -33,6 +33,12 @@ def upgrade() -> None:
         batch_op.create_index("uq_audit_entries_exchange_id_kind", ["exchange_id", "kind"], unique=True)
 
     op.create_table(
+        "installation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("keys_mark", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
+    )
+    op.create_table(
         "consumers",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),

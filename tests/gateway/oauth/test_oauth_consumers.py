@@ -271,3 +271,21 @@ def test_a_generated_pair_can_be_registered(
     private, published = make_key_pair(algorithm)
     store.register(**agency, jwks={"keys": [published]})
     assert list(store.get(agency["id"]).keys) == [private["kid"]]
+
+
+def test_a_registration_can_be_corrected_and_the_rest_of_it_stays(database: Database) -> None:
+    store = ConsumerStore(database)
+    _, public = make_key_pair("ES256")
+    store.register(id="dinas", name="Dinas", sector="dinas", regions=["35"], jwks={"keys": [public]})
+    assert store.change("dinas", regions=["32", "33"]).regions == ("32", "33")
+    assert store.change("dinas", name="Dinas Sosial").regions == ("32", "33")
+    assert store.get("dinas").consumer.name == "Dinas Sosial"
+    with pytest.raises(BadInput, match="region 1"):
+        store.change("dinas", regions=["East Java"])
+    with pytest.raises(NotFound):
+        store.change("nobody", name="x")
+
+
+def test_a_jurisdiction_that_does_not_exist_is_refused_by_name_of_its_code() -> None:
+    with pytest.raises(BadInput, match="99"):
+        CliRunner().invoke(app, ["change", "dinas", "--region", "99"], catch_exceptions=False)

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -483,6 +484,30 @@ def test_an_unusable_file_is_named_and_nothing_of_it_is_imported(
         import_registry(embedded, path, as_of=AS_OF)
     assert _CANARY not in str(caught.value)
     assert str(path.name) in str(caught.value)
+    assert everything(embedded) == []
+
+
+def test_two_imports_at_once_take_turns(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    generate_people(file, 600, 14, with_personas=True)
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        running = [
+            threads.submit(import_registry, database, file, as_of=AS_OF, chunk_rows=40) for _ in range(2)
+        ]
+        reports = [each.result() for each in running]
+    assert sum(report.imported for report in reports) == 610
+    assert sum(report.unchanged for report in reports) == 610
+    before = everything(database)
+    assert import_registry(database, file, as_of=AS_OF).unchanged == 610
+    assert everything(database) == before
+
+
+def test_numbers_that_a_spreadsheet_rounded_are_noticed_over_the_whole_file(
+    embedded: Database, tmp_path: Path
+) -> None:
+    rounded = [export_row(f"A{n}", NIK=f"3578085203849{n:02d}0") for n in range(30)]
+    with pytest.raises(FileUnusable, match="30 of 30 NIKs end in 0"):
+        take(embedded, tmp_path, *rounded)
     assert everything(embedded) == []
 
 

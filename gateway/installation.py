@@ -1,0 +1,49 @@
+"""Which keys a database belongs to: its pseudonyms and audit hashes mean nothing under others.
+
+A lost or foreign key folder would otherwise be filled with new keys in silence, rename every person towards
+every sector, and cut the audit log off from its people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sqlalchemy import Column, Integer, String, Table, insert, select
+
+from gateway.database import Database, metadata
+from gateway.errors import SettingsInvalid
+from gateway.keys import Keys
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # SHA-256 of a key that is derived for this purpose alone: recognises the master key, tells nothing of it.
+    Column("keys_mark", String(64), nullable=False),
+)
+_ONLY = 1
+
+
+def open_keys(database: Database, folder: Path) -> Keys:
+    """Open the keys that this database was begun with; a new database is bound to the keys of the folder.
+
+    Raises SettingsInvalid when the folder has lost them or holds others, FileUnusable when a file is bad.
+    """
+    with database.reading() as connection:
+        bound_to = connection.execute(select(installation.c.keys_mark)).scalar()
+    if bound_to is not None and not Keys.present(folder):
+        raise SettingsInvalid(
+            [f"This database was begun with keys that are not in {folder}: put them back from the backup"]
+        )
+    keys = Keys.open(folder)
+    mark = hashlib.sha256(keys.derive("installation mark")).hexdigest()
+    if bound_to is None:
+        with database.unit_of_work() as connection:
+            if connection.execute(select(installation.c.keys_mark)).scalar() is None:
+                connection.execute(insert(installation).values(id=_ONLY, keys_mark=mark))
+    elif bound_to != mark:
+        raise SettingsInvalid(
+            [f"The keys in {folder} are not those that this database was begun with: put the right ones back"]
+        )
+    return keys
