@@ -14,6 +14,7 @@ from gateway.database import Database, metadata
 from gateway.installation import installation as _installation  # noqa: F401 - registers its table
 from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
 from gateway.registry import tables as _registry  # noqa: F401 - registers its tables
+from gateway.sources import tables as _sources  # noqa: F401 - registers its tables
 
 __all__ = ["is_current", "metadata", "migrate"]
 

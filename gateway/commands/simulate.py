@@ -1,0 +1,60 @@
+"""`gapura simulate`: the outside sources as servers on invented people, to train against."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from gateway import migrations
+from gateway.civil_day import civil_day
+from gateway.database import Database
+from gateway.settings import load_settings
+
+
+def simulate(
+    port: Annotated[
+        int, typer.Option(min=1, max=65533, help="Port of Dukcapil; BPJS and the programmes follow.")
+    ] = 9101,
+    people: Annotated[
+        int,
+        typer.Option(min=1, max=1_000_000, help="How many of the registry's people, beside the personas."),
+    ] = 20_000,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave this source down (dukcapil, bpjs, programmes); repeatable."),
+    ] = None,
+) -> None:
+    """Serve simulators of Dukcapil, BPJS and the programmes' lists until Ctrl-C.
+
+    They know the registry's synthetic people, and refuse a registry that holds anybody else. A ready-made
+    `sources.toml` and training credentials are written to GAPURA_HOME/training.
+    """
+    from gateway.sources.training import SOURCES, Training, training_people  # noqa: PLC0415 - only this command waits
+
+    settings = load_settings()
+    down = set(without or ())
+    if down - set(SOURCES):
+        raise typer.BadParameter(f"The simulated sources are {', '.join(SOURCES)}.")
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.effective_database_url)
+    try:
+        migrations.migrate(database)
+        population = training_people(database, people, civil_day(datetime.now(UTC)))
+    finally:
+        database.close()
+    training = Training(population, settings.home / "training", port)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        for name in SOURCES:
+            print(f"{name}: " + ("left down" if name in down else training.start(name)))
+        print(f"\n{training.file}:\n\n{training.write_configuration()}")
+        print("Serving until Ctrl-C.", flush=True)
+        stop.wait()
+    finally:
+        training.close()

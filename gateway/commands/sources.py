@@ -1,0 +1,235 @@
+"""`gapura sources`: how the outside sources fare, whether one answers, and pulling a programme's list."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from connectors.failures import SourceFailure
+from connectors.programme_lists import REJECTIONS
+from gateway import migrations
+from gateway.database import Database
+from gateway.settings import Settings, load_settings
+from gateway.sources.folder import Sources, build_sources
+from gateway.sources.programme_lists import FoundDouble, NotTaken, ProgrammePull, PullReport
+from gateway.sources.reports import FRESH_FOR, SourceOverview, overviews
+from gateway.sources.tables import programme_cursors
+
+app = typer.Typer(help="The outside sources: how they fare, checking one, pulling a programme's list.")
+
+_PROBLEMS: Mapping[str, tuple[str, str]] = {
+    **REJECTIONS,
+    "unknown": ("NIK ini tidak ada dalam registri", "nobody in the registry holds this NIK"),
+    "ambiguous": ("NIK ini milik beberapa orang", "several people of the registry hold this NIK"),
+}
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 0))
+_File = Annotated[
+    Path | None, typer.Option("--file", help="The sources.toml to use; default: the gateway's own setting.")
+]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, file: Path | None) -> AsyncIterator[tuple[Sources, Database]]:
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.effective_database_url)
+    try:
+        await asyncio.to_thread(migrations.migrate, database)
+        sources = build_sources(file or getattr(settings, "sources", None), database, _utc_now)
+        try:
+            yield sources, database
+        finally:
+            await sources.aclose()
+    finally:
+        database.close()
+
+
+@app.callback(invoke_without_command=True)
+def show(context: typer.Context, file: _File = None) -> None:
+    """Show each source as the serving processes see it: reachable, breaker, latency, quota, last events."""
+    if context.invoked_subcommand is None:
+        asyncio.run(_show(load_settings(), file))
+
+
+async def _show(settings: Settings, file: Path | None) -> None:
+    async with _opened(settings, file) as (sources, database):
+        names = [state.name for state in sources.states()]
+        if not names:
+            print("No outside source is configured.")
+            return
+        seen = {one.name: one for one in await asyncio.to_thread(overviews, database, _utc_now())}
+        quotas = {name: await sources.quota_left(name) for name in names}
+        pulled = await asyncio.to_thread(_pulled, database)
+    _print_table(names, seen, quotas, _utc_now())
+    for programme, one in sources.lists.items():
+        as_of = pulled.get(one.source.name)
+        print(f"List of {programme}: " + (f"as of {as_of}" if as_of else "never pulled"))
+
+
+def _pulled(database: Database) -> dict[str, Any]:
+    with database.reading() as connection:
+        rows = connection.execute(select(programme_cursors.c.source, programme_cursors.c.as_of))
+        return {row.source: row.as_of for row in rows}
+
+
+def _print_table(
+    names: list[str], seen: Mapping[str, SourceOverview], quotas: Mapping[str, int | None], now: datetime
+) -> None:
+    headings = ("source", "reachable", "breaker", "latency", "quota left", "success", "failure")
+    table = Table(*headings, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in names:
+        one, quota = seen.get(name), quotas[name]
+        table.add_row(
+            name,
+            {None: "not asked", True: "yes", False: "no"}[one.reachable if one else None],
+            one.breaker.replace("_", " ") if one else "-",
+            f"{one.latency_s * 1000:.0f} ms" if one and one.latency_s is not None else "-",
+            "-" if quota is None else str(quota),
+            _age(one.last_success if one else None, now),
+            _age(one.last_failure if one else None, now),
+        )
+    Console().print(table)
+    for name in names:
+        told = seen.get(name)
+        if told and told.last_cause:
+            since = told.unavailable_since
+            print(name + (f" (since {since:%Y-%m-%d %H:%M:%SZ})" if since else "") + f": {told.last_cause}")
+    if silent := [name for name in names if name not in seen]:
+        print(
+            f"No serving process reported within {FRESH_FOR.seconds} s on {', '.join(silent)}. "
+            "`gapura sources check NAME` asks now."
+        )
+
+
+def _age(moment: datetime | None, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    if moment is None:
+        return "-"
+    seconds = max(0, int((now - moment).total_seconds()))
+    unit, size = next(pair for pair in _UNITS if seconds >= pair[1])
+    return f"{seconds // max(size, 1)} {unit} ago"
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A source (dukcapil, bpjs) or a programme with a list.")],
+    file: _File = None,
+) -> None:
+    """Ask one source now, about nobody, and say whether it answers us. Costs one call of a quota."""
+    asyncio.run(_check(load_settings(), name, file))
+
+
+async def _check(settings: Settings, name: str, file: Path | None) -> None:
+    async with _opened(settings, file) as (sources, _):
+        began = time.perf_counter()
+        try:
+            await sources.check(name)
+        except SourceFailure as failure:
+            sys.stderr.write(f"{name} does not answer us: {failure.cause}\n")
+            raise typer.Exit(1) from None
+        print(f"{name} answers ({(time.perf_counter() - began) * 1000:.0f} ms).")
+
+
+@app.command()
+def pull(
+    programme: Annotated[str, typer.Argument(help="A programme whose list is configured, such as PKH.")],
+    file: _File = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where to list rows not taken and double memberships; default GAPURA_HOME/pulls."),
+    ] = None,
+    within_s: Annotated[float, typer.Option(min=1, help="Stop after this many seconds.")] = 3600,
+) -> None:
+    """Bring what is new in a programme's membership list into the registry's enrolments.
+
+    A pull that is cut short goes on where it stopped. The double memberships that it finds are written with
+    both memberships as evidence, by internal person id.
+    """
+    settings = load_settings()
+    folder = folder or settings.home / "pulls"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    report = asyncio.run(_pull(settings, programme, file, folder, within_s))
+    print(
+        f"{programme} as of {report.as_of or 'the last pull'}: {report.pages} pages, {report.taken} "
+        f"memberships new or changed, {report.unchanged} unchanged, {report.not_taken.total()} not taken."
+    )
+    if report.begun_anew:
+        print("The publisher had forgotten where we stopped: the whole list came again.")
+    if report.superseded:
+        print(f"  {report.superseded} enrolments of other sources gave way to the list's own word")
+    for problem, count in sorted(report.not_taken.items()):
+        print(f"  {count} not taken: {_PROBLEMS[problem][1]}")
+    for pair, count in sorted(report.doubles.items(), key=lambda item: sorted(item[0])):
+        print(f"  {count} memberships overlap: {' and '.join(sorted(pair))}")
+
+
+async def _pull(
+    settings: Settings, programme: str, file: Path | None, folder: Path, within_s: float
+) -> PullReport:
+    async with _opened(settings, file) as (sources, database):
+        one = sources.list_of(programme)
+        with ExitStack() as files:
+            write_row = files.enter_context(_csv(folder / f"{programme}-not-taken.csv", _NOT_TAKEN))
+            write_double = files.enter_context(_csv(folder / f"{programme}-doubles.csv", _DOUBLES))
+            pulling = ProgrammePull(
+                database,
+                one.source,
+                exclusive=one.exclusive_pairs,
+                on_not_taken=lambda row: write_row(_not_taken(row)),
+                on_double=lambda double: write_double(_double(double)),
+            )
+            try:
+                return await pulling(asyncio.get_running_loop().time() + within_s)
+            except SourceFailure as failure:
+                sys.stderr.write(f"The pull stopped, and its pages so far are kept: {failure.cause}\n")
+                raise typer.Exit(1) from None
+
+
+_NOT_TAKEN = ("page", "position", "column", "problem_id", "problem_en")
+_DOUBLES = (
+    "person_id",
+    *(f"{half}_{part}" for half in ("first", "second") for part in ("programme", "from", "to", "source")),
+    *("since", "until"),
+)
+
+
+@contextmanager
+def _csv(path: Path, headings: tuple[str, ...]) -> Iterator[Callable[[tuple[object, ...]], None]]:
+    """A file of mode 0600 that takes rows."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        os.fchmod(file.fileno(), 0o600)
+        writer = csv.writer(file)
+        writer.writerow(headings)
+        yield writer.writerow
+
+
+def _not_taken(row: NotTaken) -> tuple[object, ...]:
+    return row.page, row.position, row.column, *_PROBLEMS[row.problem]
+
+
+def _double(double: FoundDouble) -> tuple[object, ...]:
+    evidence = double.evidence
+    halves = [
+        value
+        for one in (evidence.first, evidence.second)
+        for value in (one.programme, one.starts_on, one.ends_on, one.source)
+    ]
+    return double.person_id, *halves, evidence.since, evidence.until

@@ -1,0 +1,251 @@
+"""The outside sources of one process, built from `sources.toml`: connectors, lists, and how each fares.
+
+To add a source: its section in `configured.py`, one method and one line of `_Building`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from connectors.base import Connector
+from connectors.bpjs import BpjsConnector
+from connectors.dukcapil import DukcapilConnector
+from connectors.dukcapil_quota import QuotaWarning
+from connectors.dukcapil_wire import ELEMENTS, PERSON_STATES, STATE_FIELD
+from connectors.observed import SourceState
+from connectors.programmes import ProgrammeListSource
+from connectors.source import SourceSettings
+from connectors.transport import Transport
+from gateway.database import Database
+from gateway.errors import NotFound, SettingsInvalid
+from gateway.sources.configured import (
+    Configured,
+    ConfiguredBpjs,
+    ConfiguredDukcapil,
+    ConfiguredList,
+    list_name,
+    read_sources,
+)
+from gateway.sources.last_known import Remembering
+from gateway.sources.quota import DatabaseQuotaLedger
+
+# The closed lists of what may be remembered.
+_VERDICTS = frozenset({"match", "no_match"})
+DUKCAPIL_WORDS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(ELEMENTS, _VERDICTS),
+    STATE_FIELD: frozenset(PERSON_STATES),
+}
+BPJS_WORDS: Mapping[str, frozenset[str]] = {
+    "bpjs_membership_status": frozenset({"active", "inactive"}),
+    "bpjs_segment": frozenset({"pbi_apbn", "pbi_apbd", "other"}),
+    "bpjs_class": frozenset({"1", "2", "3"}),
+}
+
+
+class Tell(Protocol):
+    """Writes one event to the log, as `gateway.telemetry.Telemetry.event` does."""
+
+    def __call__(self, name: str, *, level: str = ..., **fields: Any) -> None:
+        """Write it."""
+        ...
+
+
+def tell_nobody(name: str, *, level: str = "info", **fields: Any) -> None:
+    """For a command, which shows what it sees itself."""
+    del name, level, fields
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipList:
+    """A programme's list and the programmes that it excludes (None: every other)."""
+
+    source: ProgrammeListSource
+    excludes: frozenset[str] | None
+
+    @property
+    def exclusive_pairs(self) -> frozenset[frozenset[str]] | None:
+        """As `connectors.programme_lists.double_memberships` wants them."""
+        if self.excludes is None:
+            return None
+        return frozenset(frozenset({self.source.programme, other}) for other in self.excludes)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The outside sources that are configured. Belongs to one event loop; `aclose` it there.
+
+    `connectors` answer exchanges; `lists`, by programme, are pulled. Both are empty where nothing is
+    configured.
+    """
+
+    connectors: tuple[Connector, ...] = ()
+    lists: Mapping[str, MembershipList] = field(default_factory=dict)
+    _transports: tuple[Transport, ...] = ()
+    _quotas: Mapping[str, Callable[[], Awaitable[int]]] = field(default_factory=dict)
+    _remembering: tuple[Remembering, ...] = ()
+    _ledgers: tuple[DatabaseQuotaLedger, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What can be checked: connectors by name, lists by programme."""
+        return (*(connector.name for connector in self.connectors), *self.lists)
+
+    def states(self) -> list[SourceState]:
+        """Each source as this process knows it, connectors first. To be asked on its event loop."""
+        return [transport.state() for transport in self._transports]
+
+    async def quota_left(self, source: str) -> int | None:
+        """How many calls are left today, None where there is no quota. Raises StoreUnavailable."""
+        count = self._quotas.get(source)
+        return None if count is None else await count()
+
+    async def check(self, name: str) -> None:
+        """Return when the source answers us; raises SourceFailure when not, NotFound for an unknown name.
+
+        Asks the source about nobody. Spends one call of its quota, where it has one.
+        """
+        asked = {connector.name: connector.ping for connector in self.connectors}
+        asked |= {programme: one.source.ping for programme, one in self.lists.items()}
+        if name not in asked:
+            known = ", ".join(self.names) or "none is configured"
+            raise NotFound(f"There is no such source. Sources: {known}.")
+        await asked[name]()
+
+    def list_of(self, programme: str) -> MembershipList:
+        """The list of a programme; raises NotFound."""
+        if programme not in self.lists:
+            known = ", ".join(self.lists) or "none is configured"
+            raise NotFound(f"There is no list of this programme. Lists: {known}.")
+        return self.lists[programme]
+
+    async def aclose(self) -> None:
+        """Abandon what is under way at the sources, keep what they said, let go of everything."""
+        for transport in self._transports:
+            await transport.aclose()
+        for one in self._remembering:
+            await one.aclose()
+        self.close()
+
+    def close(self) -> None:
+        """Stop the threads; for a process that has asked nobody anything."""
+        for one in self._remembering:
+            one.close()
+        for ledger in self._ledgers:
+            ledger.close()
+
+
+def build_sources(
+    path: Path | None,
+    database: Database,
+    clock: Callable[[], datetime],
+    tell: Tell = tell_nobody,
+) -> Sources:
+    """The sources that the file at `path` configures; none without a path.
+
+    Asks nobody anything yet. Tells `source:quota_low` and `source:verdicts_not_kept`.
+    Raises SettingsInvalid with every problem of the file.
+    """
+    configured = read_sources(path)
+    try:
+        return _Building(database, clock, tell).whole(configured)
+    except ValueError as error:
+        raise SettingsInvalid([f"{path}: {error}"]) from None
+
+
+@dataclass(slots=True)
+class _Building:
+    database: Database
+    clock: Callable[[], datetime]
+    tell: Tell
+    transports: list[Transport] = field(default_factory=list)
+    quotas: dict[str, Callable[[], Awaitable[int]]] = field(default_factory=dict)
+    remembering: list[Remembering] = field(default_factory=list)
+    ledgers: list[DatabaseQuotaLedger] = field(default_factory=list)
+
+    def whole(self, configured: Configured) -> Sources:
+        connectors: list[Connector] = []
+        if configured.dukcapil:
+            connectors.append(self._dukcapil(configured.dukcapil))
+        if configured.bpjs:
+            connectors.append(self._bpjs(configured.bpjs))
+        lists = {one.programme: self._list(one) for one in configured.lists}
+        return Sources(
+            tuple(connectors),
+            lists,
+            tuple(self.transports),
+            self.quotas,
+            tuple(self.remembering),
+            tuple(self.ledgers),
+        )
+
+    def _dukcapil(self, configured: ConfiguredDukcapil) -> Connector:
+        ledger = DatabaseQuotaLedger(self.database)
+        self.ledgers.append(ledger)
+        connector = DukcapilConnector(
+            configured.settings,
+            self._transport(configured.settings.source),
+            ledger,
+            clock=self.clock,
+            on_quota_low=self._quota_low,
+        )
+        self.quotas[connector.name] = connector.quota_left
+        return self._remembered(connector, configured.last_known_max_age, DUKCAPIL_WORDS)
+
+    def _bpjs(self, configured: ConfiguredBpjs) -> Connector:
+        transport = self._transport(configured.source)
+        connector = BpjsConnector(transport, configured.credentials, clock=self.clock)
+        return self._remembered(connector, configured.last_known_max_age, BPJS_WORDS)
+
+    def _list(self, configured: ConfiguredList) -> MembershipList:
+        api = self._transport(configured.api)
+        same = configured.tokens is configured.api
+        source = ProgrammeListSource(
+            name=list_name(configured.programme),
+            programme=configured.programme,
+            api=api,
+            path=configured.path,
+            tokens=api if same else self._transport(configured.tokens),
+            token_path=configured.token_path,
+            credentials=configured.credentials,
+            clock=self.clock,
+            page_size=configured.page_size,
+        )
+        return MembershipList(source, configured.excludes)
+
+    def _remembered(
+        self, connector: Connector, max_age: timedelta | None, words: Mapping[str, frozenset[str]]
+    ) -> Connector:
+        def lost(count: int, why: str) -> None:
+            self.tell(
+                "source:verdicts_not_kept", level="warning", source=connector.name, count=count, error=why
+            )
+
+        one = Remembering(
+            connector,
+            self.database,
+            self.clock,
+            max_age,
+            words=words,
+            on_lost=lost,
+        )
+        self.remembering.append(one)
+        return one
+
+    def _quota_low(self, warning: QuotaWarning) -> None:
+        self.tell(
+            "source:quota_low",
+            level="warning",
+            source=warning.source,
+            day=warning.day.isoformat(),
+            threshold=warning.level,
+            calls_left=warning.remaining,
+        )
+
+    def _transport(self, settings: SourceSettings) -> Transport:
+        transport = Transport(settings, utc=self.clock)
+        self.transports.append(transport)
+        return transport
