@@ -58,6 +58,14 @@ _TITLES = {
     503: Text(id="Untuk sementara tidak tersedia", en="Temporarily unavailable"),
 }
 
+# What the framework refuses before a route of ours is reached.
+_HTTP_CODES = {
+    400: BadInput.code,
+    404: NotFound.code,
+    405: "method_not_allowed",
+    415: "unsupported_media_type",
+}
+
 
 class MalformedPart(BaseModel):
     """One malformed place of the request."""
@@ -177,15 +185,13 @@ def install(app: FastAPI, member_names: frozenset[str]) -> None:
             request,
             422,
             "malformed_request",
-            "; ".join(f"{p['pointer']}: {p['problem']}" for p in parts[:3]),
+            "; ".join(f"{p['pointer'] or 'the body'}: {p['problem']}" for p in parts[:3]),
             errors=parts,
         )
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        code = {404: "not_found", 405: "method_not_allowed", 400: "bad_input"}.get(
-            error.status_code, "http_error"
-        )
+        code = _HTTP_CODES.get(error.status_code, "http_error")
         title = spoken(request, _TITLES.get(error.status_code, _TITLES[500]))
         return problem(request, error.status_code, code, title + ".", headers=error.headers)
 

@@ -11,12 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway import migrations
-from gateway.database import Database
+from gateway.commands.opening import opened_database
 from gateway.errors import BadInput, Conflict, FileUnusable
 from gateway.oauth.consumers import ConsumerStore, Registration
 from gateway.oauth.jose import make_key_pair
-from gateway.settings import load_settings
 
 app = typer.Typer(help="Agencies that may call the gateway, and their public keys.", no_args_is_help=True)
 keys_app = typer.Typer(help="The public keys of one consumer.", no_args_is_help=True)
@@ -30,14 +28,8 @@ _JwkFile = Annotated[
 
 @contextmanager
 def _store() -> Iterator[ConsumerStore]:
-    settings = load_settings()
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
-    try:
-        migrations.migrate(database)
+    with opened_database() as database:
         yield ConsumerStore(database)
-    finally:
-        database.close()
 
 
 @app.command()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gateway import migrations
-from gateway.database import Database
-from gateway.settings import load_settings
+from gateway.commands.opening import opened_database
 
 if TYPE_CHECKING:
     # DuckDB and the table of villages take half a second to import: only these commands wait for them.
@@ -23,24 +19,12 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The registry (DTKS): regions and imports.", no_args_is_help=True)
 
 
-@contextmanager
-def _database() -> Iterator[Database]:
-    settings = load_settings()
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
-    try:
-        migrations.migrate(database)
-        yield database
-    finally:
-        database.close()
-
-
 @app.command()
 def regions() -> None:
     """Load the provinces, regencies, districts and villages. An import does it too, if there are none."""
     from gateway.registry.regions import EDITION, load_regions  # noqa: PLC0415 - see above
 
-    with _database() as database:
+    with opened_database() as database:
         added = load_regions(database)
     print(f"{added} regions added; edition {EDITION}." if added else f"Edition {EDITION} is there already.")
 
@@ -74,7 +58,7 @@ def import_file(
 
     rejects = rejects or file.with_name(f"{file.name}.rejects.csv")
     columns = (TextColumn("Importing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _database() as database, Progress(*columns, console=Console(stderr=True)) as bars:
+    with opened_database() as database, Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("", total=None)
         report = import_registry(
             database,

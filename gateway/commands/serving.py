@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from gateway import migrations
-from gateway.database import Database
+from gateway.commands.opening import opened_database
 from gateway.settings import Settings, load_settings
 
 
@@ -56,9 +55,6 @@ def run_server(settings: Settings) -> None:
 
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat, and to run from several machines at once."""
-    settings = load_settings()
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
-    migrations.migrate(database)
-    database.close()
+    with opened_database():
+        pass
     typer.echo("The schema is current.")
