@@ -8,6 +8,7 @@ import logging
 import random
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -149,10 +150,12 @@ async def test_every_fault_has_its_name_and_moves_the_breaker_only_if_the_source
 @pytest.mark.parametrize("name", TABLE)
 async def test_no_fault_makes_a_question_outlive_its_deadline(name: str) -> None:
     fault, _, _ = TABLE[name]
-    async with FaultProxy(otherwise=fault) as source:
-        async with transport_to(source, max_attempts=100, retry_burst=100, breaker=NEVER_OPEN) as transport:
-            deadline = in_s(0.4)
-            await failure_of(transport.send("GET", "/people", deadline=deadline, judge=arcgis_error))
+    async with (
+        FaultProxy(otherwise=fault) as source,
+        transport_to(source, max_attempts=100, retry_burst=100, breaker=NEVER_OPEN) as transport,
+    ):
+        deadline = in_s(0.4)
+        await failure_of(transport.send("GET", "/people", deadline=deadline, judge=arcgis_error))
         assert in_s(0) <= deadline + GRACE_S
 
 
@@ -435,6 +438,36 @@ async def test_a_storm_of_failures_costs_the_source_no_more_than_the_budget(time
     assert source.requests == state.attempts == 200 + state.retries
     assert 0 < state.retries <= 10 + 200 * 10 // 100
     assert source.most_at_once <= 20
+
+
+async def test_questions_earn_the_retries_that_a_failing_source_gets(time: WarpedTime) -> None:
+    async with (
+        FaultProxy(otherwise=faults.status(500)) as source,
+        transport_to(
+            source, time, max_attempts=2, retry_percent=50, retry_burst=1, breaker=NEVER_OPEN
+        ) as transport,
+    ):
+        asked = []
+        for _ in range(5):
+            await failure_of(transport.send("GET", "/", deadline=time.clock() + 100))
+            asked.append(source.requests)
+    assert asked == [2, 3, 5, 6, 8]
+
+
+async def test_a_source_is_unavailable_since_the_first_failure_after_its_last_answer(
+    time: WarpedTime,
+) -> None:
+    async with FaultProxy(otherwise=faults.status(401)) as source, transport_to(source, time) as transport:
+        first = await failure_of(transport.send("GET", "/", deadline=time.clock() + 100))
+        time.ahead_s += 60
+        second = await failure_of(transport.send("GET", "/", deadline=time.clock() + 100))
+        state = transport.state()
+        assert first.since == second.since == state.unavailable_since
+        assert first.since is not None
+        assert state.last_failure == first.since + timedelta(seconds=60)
+        source.heal()
+        await transport.send("GET", "/", deadline=time.clock() + 100)
+        assert transport.state().unavailable_since is None
 
 
 async def test_the_breaker_ends_a_storm_that_the_budget_would_allow(time: WarpedTime) -> None:
