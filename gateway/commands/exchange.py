@@ -43,8 +43,10 @@ def demo(
     with Progress(*columns, console=_console) as bars:
         stage.prepare(settings, people, lambda words: _bar(bars, words), _say)
     gateway = stage.start_gateway(settings)
-    # `kill` must end the gateway with the demo, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        # `kill` must end the gateway with the demo, as Ctrl-C does; and a shell that starts the demo in the
+        # background lets it ignore SIGINT unless it says otherwise.
+        signal.signal(ending, _interrupt)
     try:
         _say(f"The gateway listens on {settings.issuer}; its log is {settings.home / 'gateway.log'}.")
         stage.walk_through(settings, _say, _show_json)
@@ -144,6 +146,10 @@ def _subjects(niks: list[str], pseudonyms: list[str], file: Path | None) -> list
     if not isinstance(listed, list):
         raise FileUnusable(f'{file}: expected a JSON list, such as [{{"ref": "1", "nik": "..."}}].')
     return asked + listed
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _bar(bars: Progress, words: str) -> Callable[[float], None]:

@@ -91,7 +91,10 @@ staged = Table(
 _NAMES = ", ".join(STAGED_COLUMNS)
 # A server tuned for small requests plans a chunk's joins badly: too little memory, too much fear of index
 # reads, and a compiler that costs more than the statement.
-_FOR_SETS = "SET LOCAL work_mem = '64MB'; SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off"
+_FOR_SETS = (
+    "SET LOCAL work_mem = '64MB'; SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off;"
+    " SET LOCAL plan_cache_mode = force_custom_plan"
+)
 # Keys arrive in no order, so SQLite's 2 MB would be read and written over and over.
 _FOR_SETS_ON_SQLITE = "PRAGMA cache_size = -64000"
 # Two imports at once take turns chunk by chunk, as SQLite's write lock makes them. Any constant does.

@@ -71,9 +71,8 @@ def test_it_serves_until_it_is_told_to_stop_and_takes_the_gateway_with_it(tmp_pa
             break
     assert httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code == 200
     os.kill(demo.pid, stop)
-    demo.stdout.read()
+    assert demo.wait(timeout=60) == 0
     demo.stdout.close()
-    assert demo.wait() == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False)
 
