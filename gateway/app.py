@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import platform
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +37,8 @@ from gateway.oauth.consumers import ConsumerStore
 from gateway.oauth.endpoints import oauth_router
 from gateway.registry.connector import RegistryConnector
 from gateway.settings import Settings, load_settings
+from gateway.sources.folder import Sources, build_sources
+from gateway.sources.watch import SourceWatch
 from gateway.telemetry import Telemetry
 from policies.agreement import AgreementBook
 from policies.conditions import ON_DATE, inputs
@@ -61,6 +65,7 @@ class Services:
     book: AgreementBook
     registry: RegistryConnector
     sources: tuple[Connector, ...]
+    outside: Sources
     consumers: ConsumerStore
     bearer: BearerCheck
     audit: AuditLog
@@ -72,6 +77,7 @@ class Services:
         """Finish what is under way and let go of the database."""
         self.audit.close()
         self.registry.close()
+        self.outside.close()
         self.bearer.close()
         self.database.close()
 
@@ -96,6 +102,8 @@ def build_services(
     keys = open_keys(database, settings.home / "keys")
     book = load_policies(settings.policies)
     registry = RegistryConnector(database)
+    outside = build_sources(settings.sources, database, clock, telemetry.event)
+    sources = (*outside.connectors, *sources)
     _check_provided(book, [registry, *sources])
     audit = AuditLog(database)
     consumers = ConsumerStore(database)
@@ -116,7 +124,8 @@ def build_services(
         keys,
         book,
         registry,
-        tuple(sources),
+        sources,
+        outside,
         consumers,
         bearer,
         audit,
@@ -139,9 +148,19 @@ def build_app(services: Services) -> ASGIApp:
             programmes=sorted(services.book.programmes),
             workers=services.settings.workers,
         )
-        forgetting = asyncio.create_task(_forget_expired_marks(services))
+        watch = SourceWatch(
+            services.outside,
+            services.database,
+            services.clock,
+            process=f"{platform.node()[:40]}-{os.getpid()}",
+            tell=services.telemetry.event,
+            show=services.telemetry.source_seen,
+        )
+        tasks = [asyncio.create_task(_forget_expired_marks(services)), asyncio.create_task(watch.run())]
         yield
-        forgetting.cancel()
+        for task in tasks:
+            task.cancel()
+        await services.outside.aclose()
         services.close()
         services.telemetry.event("gateway:stopped")
 
@@ -168,7 +187,9 @@ def build_app(services: Services) -> ASGIApp:
             clock=services.clock,
         )
     )
-    app.include_router(health_router(_readiness_checks(services), services.telemetry))
+    app.include_router(
+        health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)
+    )
     return Edge(app, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
 
 
@@ -218,6 +239,17 @@ def _readiness_checks(services: Services) -> dict[str, Check]:
             raise SettingsInvalid(["The schema has changed under this process: restart it"])
 
     return {"database": database, "schema": schema}
+
+
+def _source_words(services: Services) -> dict[str, str]:
+    return {
+        state.name: "not asked yet"
+        if state.reachable is None
+        else "ok"
+        if state.unavailable_since is None
+        else f"unavailable since {state.unavailable_since.isoformat(timespec='seconds')}"
+        for state in services.outside.states()
+    }
 
 
 async def _forget_expired_marks(services: Services) -> None:

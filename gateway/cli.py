@@ -7,7 +7,17 @@ import sys
 import httpx
 import typer
 
-from gateway.commands import agreements, consumers, exchange, keys, people, registry, serving
+from gateway.commands import (
+    agreements,
+    consumers,
+    exchange,
+    keys,
+    people,
+    registry,
+    serving,
+    simulate,
+    sources,
+)
 from gateway.errors import GapuraError
 from gateway.oauth.client import TokenRequestRefused
 from policies.errors import PolicyError
@@ -25,9 +35,11 @@ app.add_typer(agreements.app, name="agreements")
 app.add_typer(people.app, name="people")
 app.add_typer(registry.app, name="registry")
 app.add_typer(keys.app, name="keys")
+app.add_typer(sources.app, name="sources")
 app.command("demo")(exchange.demo)
 app.command("ask")(exchange.ask)
 app.command("serve")(serving.serve)
+app.command("simulate")(simulate.simulate)
 app.command("migrate")(serving.migrate)
 
 

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         1_000_000, ge=1_000, le=50_000_000, description="Largest request body; 1000 subjects need 120 kB."
     )
+    sources: Path | None = Field(
+        None, description="sources.toml: how outside sources are reached; empty means none is asked."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("log_level")

@@ -21,10 +21,13 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
 )
+
+from connectors.transport.observed import SourceState
 
 # event -> the fields it may carry
 EVENTS = {
@@ -34,9 +37,29 @@ EVENTS = {
     "request:failed": ("request_id", "method", "route", "error", "where"),
     "exchange:answered": ("exchange_id", "consumer_id", "operation", "subjects"),
     "exchange:refused": ("exchange_id", "consumer_id", "operation", "reason"),
+    "source:down": ("source", "breaker", "cause", "since"),
+    "source:up": ("source", "after_s"),
+    "source:quota_low": ("source", "day", "threshold", "calls_left"),
+    "source:verdicts_not_kept": ("source", "count", "error"),
+    "source:not_reported": ("error",),
     "marks:forgotten": ("count",),
     "marks:not_forgotten": ("error",),
     "log:line": ("logger", "level", "message"),
+}
+
+_PHASE_NUMBERS = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
+_SOURCE_GAUGES = {
+    "reachable": "1 if the source answered last, 0 if not.",
+    "breaker_open": "0 closed, 0.5 half open, 1 open.",
+    "latency_seconds": "Moving average of good answers, seconds.",
+    "quota_left": "Calls left today, over all processes.",
+}
+_SOURCE_COUNTERS = {
+    "questions": "Questions to the source.",
+    "attempts": "What really went to the source.",
+    "retries": "Attempts beyond the first.",
+    "refused": "Questions that the breaker spared the source.",
+    "coalesced": "Questions that shared another's answer.",
 }
 
 _LOOKS_PERSONAL = re.compile(r"(?<!\d)\d{16}(?!\d)|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|v\d+\.[a-z0-9-]+\.[\w-]{40,}")
@@ -73,6 +96,38 @@ class Telemetry:
         self._refusals = Counter(
             "gapura_refusals", "Exchanges refused, by reason.", ["reason"], registry=self._metrics
         )
+
+        self._source_gauges = {
+            name: Gauge(
+                f"gapura_source_{name}",
+                words,
+                ["source"],
+                registry=self._metrics,
+                multiprocess_mode="mostrecent",
+            )
+            for name, words in _SOURCE_GAUGES.items()
+        }
+        self._source_counters = {
+            name: Counter(f"gapura_source_{name}", words, ["source"], registry=self._metrics)
+            for name, words in _SOURCE_COUNTERS.items()
+        }
+        self._source_totals: dict[tuple[str, str], int] = {}
+
+    def source_seen(self, state: SourceState, quota_left: int | None) -> None:
+        """Bring the metrics of one source up to what this process knows of it."""
+        gauges = {
+            "reachable": None if state.reachable is None else int(state.reachable),
+            "breaker_open": _PHASE_NUMBERS[state.breaker],
+            "latency_seconds": state.latency_s,
+            "quota_left": quota_left,
+        }
+        for name, number in gauges.items():
+            if number is not None:
+                self._source_gauges[name].labels(state.name).set(number)
+        for name, counter in self._source_counters.items():
+            total = getattr(state, name)
+            counter.labels(state.name).inc(total - self._source_totals.get((state.name, name), 0))
+            self._source_totals[state.name, name] = total
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """Write one catalogued event; an unknown event or field is a programming error and raises."""

@@ -19,7 +19,7 @@ Value = str | int | bool | date | tuple[str, ...] | None
 
 # text: free words. word, words: of a closed list. identifier: 16 digits. street: address below the village.
 # region: dotted Kemendagri code. image: anything biometric; it has no value in the gateway at all.
-TYPES = ("text", "word", "words", "identifier", "number", "date", "region", "street", "image")
+TYPES = ("text", "word", "words", "identifier", "number", "date", "region", "street", "verdict", "image")
 SENSITIVITIES = ("public", "personal", "specific")
 
 

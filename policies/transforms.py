@@ -112,6 +112,11 @@ def _keep(field: Field, given: object) -> Transformation:
     return _made(field, "keep", Ceiling.FULL, _KEEPERS.get(field.type, _nothing))
 
 
+def _pass_on(value: Value, _claim: Claim | None, _occasion: Occasion) -> Leaving:
+    """The source's own comparison; whatever else it says, the answer is unknown."""
+    return value if value in ("match", "no_match") and isinstance(value, str) else "unknown"
+
+
 def _drop(field: Field, given: object) -> Transformation:
     _takes_nothing("drop", given)
     return _made(field, "drop", Ceiling.NEVER, _nothing)
@@ -121,6 +126,8 @@ def _verdict(field: Field, given: object) -> Transformation:
     _takes_nothing("verdict", given)
     if field.type in {"words", "image"}:
         raise _refusal("a field with one plain value for a verdict", f"the type {field.type}", "`drop`")
+    if field.type == "verdict":
+        return _made(field, "verdict", Ceiling.VERDICT, _pass_on)
     return _made(field, "verdict", Ceiling.VERDICT, _compare_days if field.type == "date" else _compare_texts)
 
 

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from connectors.lzstring import compress_to_encoded_uri_component
+from connectors.bpjs.lzstring import compress_to_encoded_uri_component
 
 Fault = Literal[
     "unregistered",

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.programme_lists import FORMAT
+from connectors.programmes.rows import FORMAT
 
 Fault = Literal[
     "token_revoked",

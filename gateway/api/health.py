@@ -26,10 +26,17 @@ class Readiness(BaseModel):
 
     status: Literal["ready", "not_ready"]
     checks: dict[str, str]
+    # Outside sources stand in nobody's way: without one, its fields are unknown.
+    sources: dict[str, str]
 
 
-def health_router(checks: Mapping[str, Check], telemetry: Telemetry) -> APIRouter:
-    """The public routes of operation. A check passes by returning and fails by raising."""
+def health_router(
+    checks: Mapping[str, Check], sources: Callable[[], Mapping[str, str]], telemetry: Telemetry
+) -> APIRouter:
+    """The public routes of operation. A check passes by returning and fails by raising.
+
+    `sources` says in a word or two how each outside source fares.
+    """
     router = APIRouter(tags=["operation"])
 
     @router.get("/health/live", response_model=Liveness)
@@ -47,7 +54,7 @@ def health_router(checks: Mapping[str, Check], telemetry: Telemetry) -> APIRoute
         results = {name: await _outcome(check) for name, check in checks.items()}
         good = all(result == "ok" for result in results.values())
         response.status_code = 200 if good else 503
-        return Readiness(status="ready" if good else "not_ready", checks=results)
+        return Readiness(status="ready" if good else "not_ready", checks=results, sources=dict(sources()))
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:

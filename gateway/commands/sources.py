@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-from connectors.failures import SourceFailure
-from connectors.programme_lists import REJECTIONS
+from connectors.programmes.rows import REJECTIONS
+from connectors.transport.failures import SourceFailure
 from gateway import migrations
 from gateway.database import Database
 from gateway.settings import Settings, load_settings
@@ -52,7 +52,7 @@ async def _opened(settings: Settings, file: Path | None) -> AsyncIterator[tuple[
     database = Database(settings.effective_database_url)
     try:
         await asyncio.to_thread(migrations.migrate, database)
-        sources = build_sources(file or getattr(settings, "sources", None), database, _utc_now)
+        sources = build_sources(file or settings.sources, database, _utc_now)
         try:
             yield sources, database
         finally:

@@ -18,12 +18,12 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connectors.bpjs import BpjsCredentials
-from connectors.breaker import BreakerSettings
-from connectors.dukcapil import DukcapilSettings
-from connectors.dukcapil_wire import Spelling
-from connectors.programmes import ClientCredentials
-from connectors.source import SourceSettings
+from connectors.bpjs.connector import BpjsCredentials
+from connectors.dukcapil.connector import DukcapilSettings
+from connectors.dukcapil.wire import Spelling
+from connectors.programmes.publisher import ClientCredentials
+from connectors.transport.breaker import BreakerSettings
+from connectors.transport.settings import SourceSettings
 from gateway.errors import SettingsInvalid
 
 _PROGRAMME = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
@@ -44,7 +44,7 @@ class _Breaker(_Strict):
 
 
 class _Reached(_Strict):
-    """What every source has. Defaults stand in `connectors.source.SourceSettings`, not here."""
+    """What every source has. Defaults stand in `connectors.transport.settings.SourceSettings`, not here."""
 
     base_url: str
     credentials_folder: str

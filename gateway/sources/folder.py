@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.base import Connector
-from connectors.bpjs import BpjsConnector
-from connectors.dukcapil import DukcapilConnector
-from connectors.dukcapil_quota import QuotaWarning
-from connectors.dukcapil_wire import ELEMENTS, PERSON_STATES, STATE_FIELD
-from connectors.observed import SourceState
-from connectors.programmes import ProgrammeListSource
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.bpjs.connector import BpjsConnector
+from connectors.dukcapil.connector import DukcapilConnector
+from connectors.dukcapil.quota import QuotaWarning
+from connectors.dukcapil.wire import ELEMENTS, PERSON_STATES, STATE_FIELD
+from connectors.programmes.publisher import ProgrammeListSource
+from connectors.transport.client import Transport
+from connectors.transport.observed import SourceState
+from connectors.transport.settings import SourceSettings
 from gateway.database import Database
 from gateway.errors import NotFound, SettingsInvalid
 from gateway.sources.configured import (
@@ -68,7 +68,7 @@ class MembershipList:
 
     @property
     def exclusive_pairs(self) -> frozenset[frozenset[str]] | None:
-        """As `connectors.programme_lists.double_memberships` wants them."""
+        """As `connectors.programmes.rows.double_memberships` wants them."""
         if self.excludes is None:
             return None
         return frozenset(frozenset({self.source.programme, other}) for other in self.excludes)

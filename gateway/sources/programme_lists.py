@@ -19,8 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Text, Uuid, any_, bindparam, o
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from connectors.programme_lists import DoubleMembership, Membership, Page, double_memberships
-from connectors.programmes import CursorExpired, ProgrammeListSource
+from connectors.programmes.publisher import CursorExpired, ProgrammeListSource
+from connectors.programmes.rows import DoubleMembership, Membership, Page, double_memberships
 from gateway.database import Database
 from gateway.errors import Conflict
 from gateway.registry.tables import enrolments, people
@@ -33,7 +33,7 @@ _UNTIL_FURTHER_NOTICE = date.max
 class NotTaken:
     """A row of the list that is not in the registry now; `position` counts from 1 on page `page`.
 
-    `problem` is a key of `connectors.programme_lists.REJECTIONS`, or `unknown` (nobody in the registry holds
+    `problem` is a key of `connectors.programmes.rows.REJECTIONS`, or `unknown` (nobody in the registry holds
     the NIK) or `ambiguous` (several people do).
     """
 

@@ -1,7 +1,8 @@
 """How each source fares, told by every serving process to the database and read by `gapura sources`.
 
 A breaker and its causes live in the process that meets the source; an operator asks from another one.
-A report holds counts, times and a cause of `connectors/failures.py`, never content or a personal value.
+A report holds counts, times and a cause of `connectors/transport/failures.py`, never content or a
+personal value.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from connectors.observed import SourceState
+from connectors.transport.observed import SourceState
 from gateway.database import Database
 from gateway.sources.tables import source_reports
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from connectors.observed import SourceState
+from connectors.transport.observed import SourceState
 from gateway.database import Database
 from gateway.sources.folder import Sources, Tell
 from gateway.sources.reports import report_states

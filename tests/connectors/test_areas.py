@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lokal import wilayah
 from shapely.geometry import MultiPolygon, box, mapping
 
-from connectors.areas import (
+from connectors.big.areas import (
     BIG_ATTRIBUTES,
     LEVELS,
     PLAIN_ATTRIBUTES,
@@ -30,8 +30,8 @@ from connectors.areas import (
     level_of,
     metadata_date,
 )
-from connectors.failures import BrokenContract
 from connectors.simulators.big import village
+from connectors.transport.failures import BrokenContract
 
 EDITION = Edition("contoh-2025", date(2025, 4, 25))
 READING = Reading("village", EDITION)

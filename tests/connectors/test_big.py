@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, box, mapping, shape
 
-from connectors.areas import BIG_ATTRIBUTES, Area, Edition, Reading, RejectedFeature
-from connectors.big import BIG_LAYERS, ArcGisLayer, AreaPage, BigLayers
-from connectors.failures import (
+from connectors.big.areas import BIG_ATTRIBUTES, Area, Edition, Reading, RejectedFeature
+from connectors.big.layers import BIG_LAYERS, ArcGisLayer, AreaPage, BigLayers
+from connectors.simulators.big import BigSimulator, Fault, village
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BrokenContract,
     GarbledAnswer,
     Misconfigured,
@@ -23,9 +25,7 @@ from connectors.failures import (
     SourceFailure,
     TooLarge,
 )
-from connectors.simulators.big import BigSimulator, Fault, village
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.transport.settings import SourceSettings
 from tests.connectors.simulated import Stage, served
 
 EDITION = Edition("contoh-2025", date(2025, 4, 25))

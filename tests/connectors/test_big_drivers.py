@@ -15,8 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.areas import FeatureDriver
-from connectors.failures import (
+from connectors.big.areas import FeatureDriver
+from connectors.big.ogc_features import OgcFeatures
+from connectors.big.wfs import WfsLayer
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BrokenContract,
     GarbledAnswer,
     Misconfigured,
@@ -24,10 +27,7 @@ from connectors.failures import (
     ServerFault,
     SourceFailure,
 )
-from connectors.ogc_features import OgcFeatures
-from connectors.source import SourceSettings
-from connectors.transport import Transport
-from connectors.wfs import WfsLayer
+from connectors.transport.settings import SourceSettings
 from tests.connectors.simulated import Stage, served
 
 STAGE = Stage()
@@ -217,7 +217,7 @@ WHOLE = gml(polygon(LATITUDE_FIRST))
 @settings(deadline=None, max_examples=60)
 @given(end=st.integers(0, len(WHOLE) - 1))
 def test_half_a_gml_document_has_no_features(end: int) -> None:
-    from connectors.wfs import _parsed  # noqa: PLC0415 - the private reader, without a socket for each half
+    from connectors.big.wfs import _parsed  # noqa: PLC0415 - the private reader, without a socket for each half
 
     with pytest.raises(GarbledAnswer):
         _parsed(WHOLE[:end])

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from shapely.geometry import MultiPolygon, box, mapping, shape
 
-from connectors.areas import Area, Edition, FeatureDriver, RejectedFeature
-from connectors.big import ArcGisLayer, BigLayers
-from connectors.failures import Misconfigured, Rejected
-from connectors.ogc_features import OgcFeatures
+from connectors.big.areas import Area, Edition, FeatureDriver, RejectedFeature
+from connectors.big.layers import ArcGisLayer, BigLayers
+from connectors.big.ogc_features import OgcFeatures
+from connectors.big.wfs import WfsLayer
 from connectors.simulators.big import Feature, village
-from connectors.source import SourceSettings
-from connectors.transport import Transport
-from connectors.wfs import WfsLayer
+from connectors.transport.client import Transport
+from connectors.transport.failures import Misconfigured, Rejected
+from connectors.transport.settings import SourceSettings
 from tests.connectors.map_servers import (
     koop,
     mapserver,

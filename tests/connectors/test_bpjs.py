@@ -14,11 +14,11 @@ import bpjs
 import pytest
 
 from connectors.base import NotFound, Outcome, Record, Subject, Unavailable
-from connectors.bpjs import BpjsConnector, BpjsCredentials
-from connectors.failures import Misconfigured, SourceFailure
+from connectors.bpjs.connector import BpjsConnector, BpjsCredentials
 from connectors.simulators.bpjs import BpjsSimulator, Fault, Member
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.transport.client import Transport
+from connectors.transport.failures import Misconfigured, SourceFailure
+from connectors.transport.settings import SourceSettings
 from tests.connectors.simulated import Stage, served
 
 APBN = Member("3578014708909001", "SITI CONTOH", "0001234500001", date(1990, 8, 7), "P", "pbi_apbn")

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.bpjs import BpjsConnector, BpjsCredentials, _membership
-from connectors.failures import Misconfigured, SourceFailure
+from connectors.bpjs.connector import BpjsConnector, BpjsCredentials, _membership
 from connectors.simulators.bpjs import BpjsSimulator, Member, seal
-from connectors.source import SourceSettings
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.transport.client import Transport
+from connectors.transport.failures import Misconfigured, SourceFailure
+from connectors.transport.settings import SourceSettings
+from connectors.transport.wire import Reply
 
 GIVEN = BpjsCredentials("10000", "made-up-secret", "made-up-user-key")
 STAMP = "1795219200"

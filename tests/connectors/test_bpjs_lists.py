@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from connectors.bpjs_lists import (
+from connectors.bpjs.lists import (
     COLUMNS,
     REASONS,
     REJECTIONS,

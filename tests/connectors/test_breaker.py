@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from connectors.breaker import Breaker, BreakerSettings, Permit, RetryBudget
-from connectors.wire import retry_after_s
+from connectors.transport.breaker import Breaker, BreakerSettings, Permit, RetryBudget
+from connectors.transport.wire import retry_after_s
 
 RULES = BreakerSettings(failures=3, failure_percent=50, window_calls=6, window_s=10.0, open_s=5.0)
 

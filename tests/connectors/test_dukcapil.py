@@ -21,15 +21,15 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 
 from connectors.base import Connector, NotFound, Outcome, Record, Subject, Unavailable
-from connectors.breaker import BreakerSettings
-from connectors.dukcapil import DukcapilConnector, DukcapilSettings
-from connectors.dukcapil_feedback import FeedbackEntry, FeedbackSettings, deliver_feedback
-from connectors.dukcapil_quota import Grant, QuotaWarning
-from connectors.dukcapil_wire import Spelling
-from connectors.failures import Misconfigured, Rejected, SourceFailure
+from connectors.dukcapil.connector import DukcapilConnector, DukcapilSettings
+from connectors.dukcapil.feedback import FeedbackEntry, FeedbackSettings, deliver_feedback
+from connectors.dukcapil.quota import Grant, QuotaWarning
+from connectors.dukcapil.wire import Spelling
 from connectors.simulators.dukcapil import Account, Dialect, DukcapilSimulator
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.transport.breaker import BreakerSettings
+from connectors.transport.client import Transport
+from connectors.transport.failures import Misconfigured, Rejected, SourceFailure
+from connectors.transport.settings import SourceSettings
 
 pytestmark = pytest.mark.anyio
 

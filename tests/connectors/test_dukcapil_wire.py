@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.dukcapil_wire import (
+from connectors.dukcapil.wire import (
     ELEMENTS,
     PERSON_STATES,
     STATE_FIELD,

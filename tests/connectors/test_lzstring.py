@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.lzstring import (
+from connectors.bpjs.lzstring import (
     BrokenText,
     compress_to_encoded_uri_component,
     decompress_from_encoded_uri_component,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.failures import BrokenContract
-from connectors.programme_lists import FORMAT, REJECTIONS, Membership, double_memberships, read_page
+from connectors.programmes.rows import FORMAT, REJECTIONS, Membership, double_memberships, read_page
+from connectors.transport.failures import BrokenContract
 
 NIK, OTHER = "3578014708990001", "3578010708990002"
 DAY = date(2026, 11, 1)

@@ -11,7 +11,11 @@ from typing import Literal, get_args
 
 import pytest
 
-from connectors.failures import (
+from connectors.programmes.publisher import ClientCredentials, CursorExpired, ProgrammeListSource
+from connectors.programmes.rows import Page, Reject
+from connectors.simulators.programmes import Fault, ProgrammesSimulator, Row
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BrokenContract,
     GarbledAnswer,
     Misconfigured,
@@ -19,11 +23,7 @@ from connectors.failures import (
     Rejected,
     SourceFailure,
 )
-from connectors.programme_lists import Page, Reject
-from connectors.programmes import ClientCredentials, CursorExpired, ProgrammeListSource
-from connectors.simulators.programmes import Fault, ProgrammesSimulator, Row
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.transport.settings import SourceSettings
 from tests.connectors.simulated import Stage, served
 
 pytestmark = pytest.mark.anyio

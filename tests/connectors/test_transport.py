@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from connectors.breaker import BreakerSettings
-from connectors.failures import (
+from connectors.transport.breaker import BreakerSettings
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BreakerOpen,
     BrokenContract,
     ConnectionLost,
@@ -29,9 +30,8 @@ from connectors.failures import (
     Timeout,
     TooLarge,
 )
-from connectors.source import SourceSettings
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.transport.settings import SourceSettings
+from connectors.transport.wire import Reply
 from tests.connectors import faults
 from tests.connectors.conftest import WarpedTime
 from tests.connectors.faults import Fault, FaultProxy

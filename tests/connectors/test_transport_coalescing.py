@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.coalescing import Coalescing, Patience
-from connectors.failures import ConnectionLost, Rejected, Timeout
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.transport.client import Transport
+from connectors.transport.coalescing import Coalescing, Patience
+from connectors.transport.failures import ConnectionLost, Rejected, Timeout
+from connectors.transport.settings import SourceSettings
 from tests.connectors import faults
 from tests.connectors.faults import FaultProxy
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from connectors.failures import Misconfigured, SourceFailure
-from connectors.source import SourceSettings
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.transport.client import Transport
+from connectors.transport.failures import Misconfigured, SourceFailure
+from connectors.transport.settings import SourceSettings
+from connectors.transport.wire import Reply
 from tests.connectors.conftest import Certificate
 from tests.connectors.faults import FaultProxy
 

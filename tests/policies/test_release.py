@@ -163,14 +163,23 @@ def test_fields_that_are_never_released_cannot_be_written_into_an_agreement() ->
                 compile_transformation(field, spec)
 
 
-def test_an_element_of_dukcapil_leaves_as_a_verdict_at_most() -> None:
+def test_what_dukcapil_found_leaves_as_its_own_verdict_whatever_was_claimed() -> None:
     plan = planned(DICTIONARY, an_agreement({"dukcapil_full_name": "verdict"}), None)
     assert plan is not None
-    record: dict[str, Value] = {"dukcapil_full_name": "Sari Contoh"}
+    for claim in ({}, {"dukcapil_full_name": "match"}, {"dukcapil_full_name": "SARI CONTOH"}):
+        for said, told in (("match", "match"), ("no_match", "no_match"), (None, "unknown")):
+            released = release(plan, {"dukcapil_full_name": said}, {}, claim, on_date=TODAY)
+            assert released == Released({"dukcapil_full_name": told}, {})
+    assert release(plan, {}, {}, {}, on_date=TODAY) == Released({"dukcapil_full_name": "unknown"}, {})
+
+
+@pytest.mark.parametrize("leaked", ["Sari Contoh", "SARI CONTOH", "MATCH", "", 1, True])
+def test_an_element_that_escaped_its_connector_leaves_as_unknown(leaked: Value) -> None:
+    plan = planned(DICTIONARY, an_agreement({"dukcapil_full_name": "verdict"}), None)
+    assert plan is not None
     claim = {"dukcapil_full_name": "SARI CONTOH"}
-    assert release(plan, record, {}, claim, on_date=TODAY) == Released({"dukcapil_full_name": "match"}, {})
-    assert release(plan, record, {}, {}, on_date=TODAY) == Released({"dukcapil_full_name": "unknown"}, {})
-    assert release(plan, {}, {}, claim, on_date=TODAY) == Released({"dukcapil_full_name": "unknown"}, {})
+    released = release(plan, {"dukcapil_full_name": leaked}, {}, claim, on_date=TODAY)
+    assert released == Released({"dukcapil_full_name": "unknown"}, {})
 
 
 def test_what_the_source_lacks_is_absent_and_what_it_did_not_say_is_unknown_since_when() -> None:

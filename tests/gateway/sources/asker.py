@@ -10,9 +10,9 @@ from pathlib import Path
 from uuid import UUID
 
 from connectors.base import Record, Subject, Unavailable
-from connectors.dukcapil import DukcapilConnector, DukcapilSettings
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.dukcapil.connector import DukcapilConnector, DukcapilSettings
+from connectors.transport.client import Transport
+from connectors.transport.settings import SourceSettings
 from gateway.database import Database
 from gateway.sources.quota import DatabaseQuotaLedger
 

@@ -19,7 +19,7 @@ from click.testing import Result
 from sqlalchemy import func, select, update
 from typer.testing import CliRunner
 
-from connectors.failures import SourceFailure
+from connectors.transport.failures import SourceFailure
 from gateway import demo
 from gateway.commands import sources
 from gateway.commands.simulate import simulate

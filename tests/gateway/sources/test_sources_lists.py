@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from connectors.base import Record, Subject
-from connectors.failures import SourceFailure
-from connectors.programmes import ClientCredentials, ProgrammeListSource
+from connectors.programmes.publisher import ClientCredentials, ProgrammeListSource
 from connectors.simulators.programmes import ProgrammesSimulator, Row
-from connectors.source import SourceSettings
-from connectors.transport import Transport
+from connectors.transport.client import Transport
+from connectors.transport.failures import SourceFailure
+from connectors.transport.settings import SourceSettings
 from gateway.database import Database
 from gateway.errors import Conflict
 from gateway.registry.connector import RegistryConnector

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from connectors.dukcapil_quota import Grant, QuotaLedger
+from connectors.dukcapil.quota import Grant, QuotaLedger
 from connectors.simulators.dukcapil import DukcapilSimulator
 from gateway.database import Database
 from gateway.errors import StoreUnavailable

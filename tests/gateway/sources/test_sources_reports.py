@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from connectors.observed import SourceState
+from connectors.transport.observed import SourceState
 from gateway.database import Database
 from gateway.sources.reports import FRESH_FOR, SourceOverview, overviews, report_states
 from tests.gateway.sources.populace import Clock

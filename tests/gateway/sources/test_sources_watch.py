@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from connectors.base import Subject, Unavailable
-from connectors.failures import SourceFailure
-from connectors.observed import SourceState
+from connectors.transport.failures import SourceFailure
+from connectors.transport.observed import SourceState
 from gateway.database import Database
 from gateway.sources.folder import Sources, build_sources
 from gateway.sources.reports import overviews

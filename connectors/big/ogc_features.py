@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from connectors.areas import Tally
-from connectors.failures import BrokenContract
-from connectors.transport import Transport
+from connectors.big.areas import Tally
+from connectors.transport.client import Transport
+from connectors.transport.failures import BrokenContract
 
 PAGE_SIZE = 500
 PATIENCE_S = 120.0

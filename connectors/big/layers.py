@@ -20,7 +20,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from connectors.areas import (
+from connectors.big.areas import (
     BIG_ATTRIBUTES,
     LEVELS,
     Area,
@@ -34,7 +34,8 @@ from connectors.areas import (
     Tally,
     level_of,
 )
-from connectors.failures import (
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BrokenContract,
     Misconfigured,
     Overloaded,
@@ -43,8 +44,7 @@ from connectors.failures import (
     SourceFailure,
     TooLarge,
 )
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.transport.wire import Reply
 
 # Where BIG serves boundaries, below https://geoservices.big.go.id/rbi/rest/services.
 BIG_LAYERS: Final[Mapping[Level, str]] = {

@@ -19,7 +19,7 @@ import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon, box, shape
 
-from connectors.failures import BrokenContract
+from connectors.transport.failures import BrokenContract
 
 Level = Literal["province", "regency", "district", "village"]
 Surface: TypeAlias = Polygon | MultiPolygon

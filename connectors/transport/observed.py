@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.breaker import BreakerPhase
-from connectors.failures import SourceFailure
+from connectors.transport.breaker import BreakerPhase
+from connectors.transport.failures import SourceFailure
 
 # Weight of the newest answer in the moving average: about the last ten answers decide.
 _NEWEST = 0.2

@@ -5,7 +5,7 @@ subscribed application, Bearer, throttling tiers, fault bodies with 9008xx and 9
 
     GET /{context}/{version}/memberships?programme=PKH&limit=1000[&cursor=...]
 
-and the format of the list are Gapura's own (connectors/programme_lists.py). A page goes to the caller before
+and the format of the list are Gapura's own (connectors/programmes/rows.py). A page goes to the caller before
 the next is asked for, with the cursor from which a pull that was cut short goes on.
 """
 
@@ -22,7 +22,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from connectors.failures import (
+from connectors.programmes.rows import Page, read_page
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BrokenContract,
     GarbledAnswer,
     Misconfigured,
@@ -32,10 +34,8 @@ from connectors.failures import (
     SourceFailure,
     TerminalFailure,
 )
-from connectors.programme_lists import Page, read_page
-from connectors.strict_json import strict_json
-from connectors.transport import Transport
-from connectors.wire import Reply, retry_after_s
+from connectors.transport.strict_json import strict_json
+from connectors.transport.wire import Reply, retry_after_s
 
 # Statuses whose body names the cause. 429 and 503 are among them for the time at which to come back.
 _FAULTS = frozenset({400, 401, 403, 404, 410, 429, 500, 503})

@@ -17,10 +17,17 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.sax.saxutils import escape
 
-from connectors.areas import Tally
-from connectors.failures import BrokenContract, GarbledAnswer, Misconfigured, Rejected, ServerFault, TooLarge
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.big.areas import Tally
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
+    BrokenContract,
+    GarbledAnswer,
+    Misconfigured,
+    Rejected,
+    ServerFault,
+    TooLarge,
+)
+from connectors.transport.wire import Reply
 
 PAGE_SIZE = 500
 PATIENCE_S = 120.0

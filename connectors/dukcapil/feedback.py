@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from connectors.failures import BrokenContract, Misconfigured, Rejected
-from connectors.source import SourceSettings
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.transport.client import Transport
+from connectors.transport.failures import BrokenContract, Misconfigured, Rejected
+from connectors.transport.settings import SourceSettings
+from connectors.transport.wire import Reply
 
 _BAD_REQUEST = 400
 _ALREADY_SENT = "data sudah pernah dikirim"

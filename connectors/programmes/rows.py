@@ -24,7 +24,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from connectors.failures import BrokenContract
+from connectors.transport.failures import BrokenContract
 
 FORMAT = "gapura-programme-list/1"
 _NIK = re.compile(r"[0-9]{16}")

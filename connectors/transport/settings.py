@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from connectors.breaker import BreakerSettings
+from connectors.transport.breaker import BreakerSettings
 
 _SHA256_HEX_DIGITS = 64
 

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from connectors.base import NotFound, Outcome, Record, Subject, Unavailable
-from connectors.breaker import RetryBudget
-from connectors.dukcapil_quota import DailyQuota, Grant, QuotaLedger, QuotaWarning
-from connectors.dukcapil_wire import (
+from connectors.dukcapil.quota import DailyQuota, Grant, QuotaLedger, QuotaWarning
+from connectors.dukcapil.wire import (
     BIRTH_DATE_FORMATS,
     ELEMENTS,
     STATE_FIELD,
@@ -33,7 +32,9 @@ from connectors.dukcapil_wire import (
     read_answer,
     request_body,
 )
-from connectors.failures import (
+from connectors.transport.breaker import RetryBudget
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BreakerOpen,
     BrokenContract,
     ConnectionLost,
@@ -44,9 +45,8 @@ from connectors.failures import (
     SourceFailure,
     TerminalFailure,
 )
-from connectors.source import SourceSettings
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.transport.settings import SourceSettings
+from connectors.transport.wire import Reply
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 _NUMERIC_CUSTOMER = re.compile(r"\d{15}", re.ASCII)

@@ -26,7 +26,7 @@ from typing import Any, cast
 import httpx
 import orjson
 
-from connectors.failures import (
+from connectors.transport.failures import (
     ConnectionLost,
     GarbledAnswer,
     Misconfigured,
@@ -37,7 +37,7 @@ from connectors.failures import (
     Timeout,
     TooLarge,
 )
-from connectors.source import SourceSettings
+from connectors.transport.settings import SourceSettings
 
 JSON = "application/json"
 # Window bits that make zlib expect exactly this wrapping (zlib manual, inflateInit2).

@@ -25,7 +25,9 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from connectors.base import NotFound, Outcome, Record, Subject, Unavailable, Value
-from connectors.failures import (
+from connectors.bpjs.lzstring import BrokenText, decompress_from_encoded_uri_component
+from connectors.transport.client import Transport
+from connectors.transport.failures import (
     BrokenContract,
     GarbledAnswer,
     Misconfigured,
@@ -34,10 +36,8 @@ from connectors.failures import (
     ServerFault,
     SourceFailure,
 )
-from connectors.lzstring import BrokenText, decompress_from_encoded_uri_component
-from connectors.strict_json import strict_json
-from connectors.transport import Transport
-from connectors.wire import Reply
+from connectors.transport.strict_json import strict_json
+from connectors.transport.wire import Reply
 
 _WIB = timezone(timedelta(hours=7), "WIB")
 _AES_BLOCK = 16

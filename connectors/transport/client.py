@@ -22,9 +22,9 @@ from typing import Self
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
 
-from connectors.breaker import Breaker, RetryBudget
-from connectors.coalescing import Abandoned, Coalescing, Patience
-from connectors.failures import (
+from connectors.transport.breaker import Breaker, RetryBudget
+from connectors.transport.coalescing import Abandoned, Coalescing, Patience
+from connectors.transport.failures import (
     BreakerOpen,
     ConnectionLost,
     NoFreeSlot,
@@ -33,9 +33,9 @@ from connectors.failures import (
     SourceFailure,
     Timeout,
 )
-from connectors.observed import Observed, SourceState
-from connectors.source import SourceSettings
-from connectors.wire import JSON, Reply, Wire
+from connectors.transport.observed import Observed, SourceState
+from connectors.transport.settings import SourceSettings
+from connectors.transport.wire import JSON, Reply, Wire
 
 Judge = Callable[[Reply], None]
 

@@ -1,0 +1,1 @@
+"""BPJS Kesehatan: JKN membership through VClaim, and the monthly lists of PBI-JK."""

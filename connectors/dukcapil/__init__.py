@@ -1,0 +1,1 @@
+"""Dukcapil, the population register: verdicts and person states leave here, elements never."""
