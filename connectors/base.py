@@ -35,13 +35,15 @@ class Record:
     """What one source says of one person.
 
     `values` holds every field that was asked; None means that the source has no value for it.
-    `as_of` dates each value that has one; for a field that it lacks, `default_as_of` holds.
+    `as_of` dates each value that has one; for a field that it lacks, `default_as_of` holds. `synthetic` says
+    that the person is invented; only the registry knows, and whoever does not say so speaks of a real one.
     """
 
     person_id: UUID
     values: Mapping[str, Value]
     default_as_of: date | None = None
     as_of: Mapping[str, date] = field(default_factory=dict)
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,23 @@ class Ambiguous:
 
 
 @dataclass(frozen=True, slots=True)
+class LastKnown:
+    """What a source said earlier of one field, None where it had no value, and the day of which it said so."""
+
+    value: Value = field(repr=False)
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
 class Unavailable:
     """The source gave no usable answer; `since` is when it was first seen failing (UTC).
 
+    `last_known` is what it said earlier, by field: whether that may stand in is not the connector's to say.
     `cause` is for operators: a sentence that a person can act on, without any value or address with a query.
     """
 
     since: datetime
-    last_known_as_of: date | None = None
+    last_known: Mapping[str, LastKnown] = field(default_factory=dict)
     cause: str = ""
 
 

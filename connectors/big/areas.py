@@ -2,14 +2,15 @@
 
 The pure part of reading maps. Maps come from elsewhere and are often wrong: codes lost to a wrong field
 type, BPS codes that look alike, swapped axes, broken rings. Whatever is doubtful is rejected with a reason;
-nothing here repairs a code, and a point that two areas claim lies in neither.
+nothing here repairs a code.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol, TypeAlias
@@ -19,9 +20,9 @@ import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon, box, shape
 
+from connectors.big.codes import LEVELS, WIDTHS, Edition, Level, is_code
 from connectors.transport.failures import BrokenContract
 
-Level = Literal["province", "regency", "district", "village"]
 Surface: TypeAlias = Polygon | MultiPolygon
 Reason = Literal[
     "no_feature",
@@ -36,31 +37,11 @@ Reason = Literal[
     "not_in_indonesia",
 ]
 
-LEVELS: tuple[Level, ...] = ("province", "regency", "district", "village")
-# Regencies count to 69, cities from 71. A last block begins with 1 (kelurahan), 2 (desa) or 3 (desa adat):
-# islands (4) are no villages.
-_BLOCKS = (
-    "[1-9][0-9]",
-    r"\.(?:0[1-9]|[1-6][0-9]|7[1-9]|[89][0-9])",
-    r"\.(?:0[1-9]|[1-9][0-9])",
-    r"\.[123][0-9]{3}",
-)
-_CODES = {level: re.compile("".join(_BLOCKS[: depth + 1])) for depth, level in enumerate(LEVELS)}
-_WIDTHS: Mapping[Level, int] = {"province": 2, "regency": 5, "district": 8, "village": 13}
 # With room at sea. Swapped axes and metres fall outside whatever their values: no latitude reaches 90.
 _INDONESIA = box(90, -15, 145, 10)
 # Simplified borders cross themselves a little; mending one that loses more than this would invent a border.
 _MENDED_AREA_SHARE = 0.01
 _METADATA_DATE = re.compile(r"TASWIL[0-9]*?((?:19|20)[0-9]{2})([01][0-9])([0-3][0-9])_")
-
-
-@dataclass(frozen=True, slots=True)
-class Edition:
-    """One state of the country's areas, and the days on which it holds, both inclusive."""
-
-    name: str
-    valid_from: date
-    valid_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +65,15 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFeature:
-    """A feature that is not believed. `number` counts the layer's features from 1, in the order read."""
+    """A feature that is not believed. `number` counts the layer's features from 1, in the order read.
+
+    `code` is the well-formed code that it claims to draw, None where it claims none.
+    """
 
     number: int
     reason: Reason
     detail: str
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +121,11 @@ class FeatureDriver(Protocol):
         """Whether the pages being given keep features of one group side by side. Known at the first page."""
         ...
 
+    @property
+    def announced(self) -> int | None:
+        """How many features the pages being given will hold, if that was said. Known at the first page."""
+        ...
+
 
 class Tally:
     """Holds a paged source to its word: `announced` features, none of them twice. Raises BrokenContract."""
@@ -174,25 +164,6 @@ class Tally:
         )
 
 
-def is_code(text: object, level: Level) -> bool:
-    """Whether this is a dotted Kemendagri code of that level. Says nothing on whether such an area exists."""
-    return type(text) is str and _CODES[level].fullmatch(text) is not None
-
-
-def level_of(code: str) -> Level:
-    """The level of a code. Raises ValueError for what is no code."""
-    for level in LEVELS:
-        if is_code(code, level):
-            return level
-    raise ValueError("not a dotted Kemendagri code, such as 35.78.01.1001")
-
-
-def edition_on(editions: Iterable[Edition], day: date) -> Edition | None:
-    """The edition in force on a day; of several, the one that came last."""
-    in_force = [one for one in editions if one.valid_from <= day <= (one.valid_until or date.max)]
-    return max(in_force, key=lambda one: one.valid_from, default=None)
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How features become areas of one level and edition; `within` is a code that covers them all."""
@@ -207,7 +178,7 @@ class Reading:
         try:
             return self._area(feature)
         except _DoubtfulError as doubt:
-            return RejectedFeature(number, doubt.reason, doubt.detail)
+            return RejectedFeature(number, doubt.reason, doubt.detail, self._claimed(feature))
 
     def _area(self, feature: Any) -> Area:
         if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict):
@@ -222,6 +193,14 @@ class Reading:
         as_of = metadata_date(metadata or "") or self.edition.valid_from
         return Area(code, " ".join(name.split()), self.level, surface, self.edition.name, as_of)
 
+    def _claimed(self, feature: Any) -> str | None:
+        properties = feature.get("properties") if isinstance(feature, dict) else None
+        said = _Attributes(properties if isinstance(properties, dict) else {})
+        with suppress(_DoubtfulError):
+            code = said.text_if_any(self.attributes.codes[self.level])
+            return code if is_code(code, self.level) else None
+        return None
+
     def _code(self, said: _Attributes) -> str:
         spellings = self.attributes.codes[self.level]
         code = said.text(spellings)
@@ -232,7 +211,7 @@ class Reading:
         for level in LEVELS[: LEVELS.index(self.level)]:
             above = self.attributes.codes[level]
             parent = said.text_if_any(above) if above != spellings else None
-            if parent is not None and parent != code[: _WIDTHS[level]]:
+            if parent is not None and parent != code[: WIDTHS[level]]:
                 raise _DoubtfulError("contradiction", f"{spellings[0]} is not below {above[0]}")
         if self.within is not None and code != self.within and not code.startswith(f"{self.within}."):
             raise _DoubtfulError("not_in_region", f"{spellings[0]} is not within the region asked for")
@@ -355,43 +334,11 @@ def _merged(parts: list[tuple[int, Area]]) -> list[Area | RejectedFeature]:
         return [first]
     if len({part.name.casefold() for _, part in parts}) > 1:
         return [
-            RejectedFeature(number, "contradiction", "features with this code have different names")
-            for number, _ in parts
+            RejectedFeature(
+                number, "contradiction", "features with this code have different names", part.code
+            )
+            for number, part in parts
         ]
     whole = shapely.union_all([part.geometry for _, part in parts])
     as_of = min(part.as_of for _, part in parts)
     return [Area(first.code, first.name, first.level, whole, first.edition, as_of)]
-
-
-class RegionIndex:
-    """In which area a point lies. Holds areas of one level and edition, which may not overlap by intent."""
-
-    def __init__(self, areas: Iterable[Area]) -> None:
-        kept = list(areas)
-        if len({(area.level, area.edition) for area in kept}) > 1:
-            raise ValueError("areas of one level and edition are needed: others overlap them")
-        self._codes = [area.code for area in kept]
-        self._surfaces = np.array([area.geometry for area in kept], dtype=object)
-        shapely.prepare(self._surfaces)
-        self._tree = shapely.STRtree(self._surfaces)
-
-    def region_of(self, longitude: float, latitude: float) -> str | None:
-        """The code of the only area that covers the point, or None: on a border, nobody can tell."""
-        return self.regions_of([longitude], [latitude])[0]
-
-    def regions_of(self, longitudes: Sequence[float], latitudes: Sequence[float]) -> list[str | None]:
-        """The same for many points at once, in order. What is no number lies nowhere."""
-        xs, ys = np.asarray(longitudes, dtype=float), np.asarray(latitudes, dtype=float)
-        regions: list[str | None] = [None] * len(xs)
-        known = np.flatnonzero(np.isfinite(xs) & np.isfinite(ys))
-        if not known.size or not self._codes:
-            return regions
-        # By bounding box first; then the prepared surfaces, which a predicate of the tree would not use.
-        near, areas = self._tree.query(shapely.points(xs[known], ys[known]))
-        points = known[near]
-        inside = shapely.intersects_xy(self._surfaces[areas], xs[points], ys[points])
-        claims = np.bincount(points[inside], minlength=len(xs))
-        for point, area in zip(points[inside], areas[inside], strict=True):
-            if claims[point] == 1:
-                regions[point] = self._codes[area]
-        return regions

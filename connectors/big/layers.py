@@ -9,7 +9,7 @@ ArcGIS says its errors under HTTP status 200, caps every answer, and omits on so
 says so: the number of features is therefore asked beforehand, and a layer read incompletely is a failure.
 
 A page of borders is slow and large beside an answer about a person, and the source's settings have to allow
-it: attempt_timeout_s of 60, max_body_bytes of 50 000 000 and a concurrency of 2 are a start.
+it, as MAP_SERVER_LIMITS do.
 """
 
 from __future__ import annotations
@@ -22,18 +22,15 @@ from typing import Any, Final
 
 from connectors.big.areas import (
     BIG_ATTRIBUTES,
-    LEVELS,
     Area,
     AttributeNames,
-    Edition,
     FeatureDriver,
-    Level,
     Merging,
     Reading,
     RejectedFeature,
     Tally,
-    level_of,
 )
+from connectors.big.codes import LEVELS, Edition, Level, level_of
 from connectors.transport.client import Transport
 from connectors.transport.failures import (
     BrokenContract,
@@ -46,11 +43,18 @@ from connectors.transport.failures import (
 )
 from connectors.transport.wire import Reply
 
-# Where BIG serves boundaries, below https://geoservices.big.go.id/rbi/rest/services.
+# Where BIG serves boundaries; it asks nobody who they are.
+BIG_ADDRESS: Final = "https://geoservices.big.go.id/rbi/rest/services"
 BIG_LAYERS: Final[Mapping[Level, str]] = {
     "regency": "/BATASWILAYAH/BATAS_KABKOTA_AR/MapServer/0",
     "district": "/BATASWILAYAH/BATAS_KECAMATAN_AR/MapServer/0",
     "village": "/BATASWILAYAH/BATAS_DESAKEL_AR/MapServer/0",
+}
+# What a map server's settings are where nobody says otherwise; times in seconds, sizes in bytes.
+MAP_SERVER_LIMITS: Final[Mapping[str, int]] = {
+    "attempt_timeout_s": 60,
+    "max_body_bytes": 50_000_000,
+    "concurrency": 2,
 }
 # ArcGIS Server's own cap is commonly 1000; a thousand detailed villages may exceed what we are ready to read.
 PAGE_SIZE = 500
@@ -64,11 +68,15 @@ _TOKEN_CODES = frozenset({401, 403, 498, 499})
 
 @dataclass(frozen=True, slots=True)
 class AreaPage:
-    """What one page of a layer completed. `read` counts the layer's features so far."""
+    """What one page of a layer completed.
+
+    `read` counts the layer's features so far, `announced` how many there are, if that was said.
+    """
 
     areas: tuple[Area, ...]
     rejected: tuple[RejectedFeature, ...]
     read: int
+    announced: int | None = None
 
 
 class BigLayers:
@@ -102,9 +110,9 @@ class BigLayers:
                     number += 1
                     read = reading.area(feature, number)
                     complete += merging.add(number, read) if isinstance(read, Area) else [read]
-                yield _page(complete, number)
+                yield _page(complete, number, self._driver.announced)
         if merging is not None:
-            yield _page(merging.rest(), number)
+            yield _page(merging.rest(), number, self._driver.announced)
 
     def _where(self, within: str | None, level: Level) -> tuple[tuple[str, ...], str] | None:
         if within is None:
@@ -115,10 +123,10 @@ class BigLayers:
         return self._attributes.codes[above], within
 
 
-def _page(complete: list[Area | RejectedFeature], read: int) -> AreaPage:
+def _page(complete: list[Area | RejectedFeature], read: int, announced: int | None) -> AreaPage:
     areas = tuple(one for one in complete if isinstance(one, Area))
     rejected = tuple(one for one in complete if isinstance(one, RejectedFeature))
-    return AreaPage(areas, rejected, read)
+    return AreaPage(areas, rejected, read, announced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,7 @@ class ArcGisLayer:
     sort: bool = True
     patience_s: float = PATIENCE_S
     grouped: bool = field(default=False, init=False)
+    announced: int | None = field(default=None, init=False)
 
     async def check(self, code_names: tuple[str, ...]) -> None:
         """As FeatureDriver says."""
@@ -178,7 +187,8 @@ class ArcGisLayer:
         code_field = info.code_field(group_by)
         clause = "1=1" if where is None else _equals(info.code_field(where[0]), where[1])
         self.grouped = self.sort and info.can_sort
-        tally = Tally(await self._count(clause))
+        self.announced = await self._count(clause)
+        tally = Tally(self.announced)
         question = self._question(clause, info, code_field)
         size = min(self.page_size, info.page_size)
         while tally.read or tally.short:  # not at all, where there is nothing to read
@@ -313,12 +323,17 @@ def _field_types(fields: Any) -> dict[str, str]:
 def _check_collection(document: dict[str, Any]) -> None:
     if document.get("type") != "FeatureCollection" or not isinstance(document.get("features"), list):
         raise BrokenContract("the map server answers with something else than features")
+    if not in_wgs84(document):
+        raise BrokenContract("the map server answers in other coordinates than WGS 84")
+
+
+def in_wgs84(document: Mapping[str, Any]) -> bool:
+    """Whether a GeoJSON collection is in WGS 84: it says so, or says nothing (RFC 7946)."""
     crs = document.get("crs")
-    if crs is not None:
-        named = crs.get("properties") if isinstance(crs, dict) else None
-        name = named.get("name") if isinstance(named, dict) else None
-        if str(name).upper() not in _WGS84_NAMES:
-            raise BrokenContract("the map server answers in other coordinates than WGS 84")
+    if crs is None:
+        return True
+    named = crs.get("properties") if isinstance(crs, dict) else None
+    return isinstance(named, dict) and str(named.get("name")).upper() in _WGS84_NAMES
 
 
 def _says_more(document: dict[str, Any]) -> bool:

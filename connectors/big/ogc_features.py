@@ -31,6 +31,7 @@ class OgcFeatures:
     page_size: int = PAGE_SIZE
     patience_s: float = PATIENCE_S
     grouped: bool = field(default=False, init=False)  # sorting is not part of the standard's core
+    announced: int | None = field(default=None, init=False)
 
     async def check(self, code_names: tuple[str, ...]) -> None:  # noqa: ARG002 - the core lists no attributes
         """Return when the collection exists and gives features."""
@@ -53,8 +54,10 @@ class OgcFeatures:
             asked.append(params)
             document, crs = await self._ask(params)
             _check_page(document, crs)
-            matched = document.get("numberMatched")
-            tally = tally or Tally(matched if type(matched) is int else None)
+            if tally is None:
+                matched = document.get("numberMatched")
+                self.announced = matched if type(matched) is int else None
+                tally = Tally(self.announced)
             tally.add(document["features"])
             yield document["features"]
             params = self._next(document)

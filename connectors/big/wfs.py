@@ -67,6 +67,7 @@ class WfsLayer:
     # Further parameters that the address needs, such as MapServer's `map`.
     extra: Mapping[str, str] = field(default_factory=dict)
     grouped: bool = field(default=False, init=False)  # sorting is not required of a basic WFS
+    announced: int | None = field(default=None, init=False)
 
     async def check(self, code_names: tuple[str, ...]) -> None:  # noqa: ARG002 - XML has no types to check
         """Return when the feature type exists and gives features."""
@@ -82,9 +83,9 @@ class WfsLayer:
         filtered = {} if where is None else {"filter": _equals(where[0][0], where[1])}
         size = self.page_size
         # A page may call the number of matches unknown (MapServer does); a question for it alone may not.
-        announced = _matched(await self._ask({**filtered, "resultType": "hits"}))
-        tally = Tally(announced)
-        while announced is None or tally.short:
+        self.announced = _matched(await self._ask({**filtered, "resultType": "hits"}))
+        tally = Tally(self.announced)
+        while self.announced is None or tally.short:
             document, size = await self._largest_page(filtered, tally.read, size)
             features = _page_features(document)
             tally.add(features)
@@ -134,6 +135,8 @@ def _judge(reply: Reply) -> None:
     except GarbledAnswer:
         if reply.status == 403:  # noqa: PLR2004 - as in HTTP
             raise Misconfigured("the map server refuses with status 403: is our address allowed?") from None
+        if reply.status == 404:  # noqa: PLR2004 - as in HTTP
+            raise Misconfigured("the map server has no such service (status 404): check its path") from None
         raise
     if document.tag.endswith("}ExceptionReport"):
         exception = next((one for one in document if one.tag.endswith("}Exception")), None)
@@ -195,7 +198,9 @@ def _feature(element: Element) -> dict[str, Any]:
         if surface is not None:
             geometry = _surface(surface) if geometry is None else _UNREADABLE  # which of two, nobody says
         elif len(one) == 0:
-            properties[name] = None if one.get(_NIL) in ("true", "1") else one.text
+            text = None if one.get(_NIL) in ("true", "1") else one.text
+            # Of two texts for one name neither can be believed.
+            properties[name] = text if properties.get(name, text) == text else None
     return {
         "type": "Feature",
         "id": element.get(f"{_GML}id"),

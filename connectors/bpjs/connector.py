@@ -204,7 +204,7 @@ class BpjsConnector:
         """Raise what the gateway or the service hid in its answer."""
         try:
             code, message, _ = _envelope(reply)
-        except (GarbledAnswer, Misconfigured):
+        except (GarbledAnswer, Misconfigured, ServerFault):
             self._refuse_by(_text(reply), reply)
             raise
         self._refuse_by(message, reply)
@@ -270,6 +270,10 @@ def _no_envelope(status: int) -> SourceFailure:
             f"BPJS refuses with status {status}: check the credentials and whether our address is allowed",
             alive=True,
         )
+    if status == 404:  # noqa: PLR2004 - as in HTTP
+        return Misconfigured("BPJS has no such service (status 404): check base_url", alive=True)
+    if status == 500:  # noqa: PLR2004 - as in HTTP
+        return ServerFault("BPJS answers with status 500")
     return GarbledAnswer(f"BPJS answers with status {status} and without metaData: is a proxy in between?")
 
 

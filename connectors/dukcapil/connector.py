@@ -8,30 +8,15 @@ before it is sent, and none is repeated uncounted.
 from __future__ import annotations
 
 import asyncio
-import base64
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import Literal
+from datetime import date, datetime
 
 from connectors.base import NotFound, Outcome, Record, Subject, Unavailable
-from connectors.dukcapil.quota import DailyQuota, Grant, QuotaLedger, QuotaWarning
-from connectors.dukcapil.wire import (
-    BIRTH_DATE_FORMATS,
-    ELEMENTS,
-    STATE_FIELD,
-    Call,
-    Credentials,
-    Said,
-    Spelling,
-    elements_to_verify,
-    field_verdicts,
-    is_identifier,
-    read_answer,
-    request_body,
-)
+from connectors.dukcapil.elements import ELEMENTS, STATE_FIELD, elements_to_verify, is_identifier
+from connectors.dukcapil.settings import DukcapilSettings
+from connectors.dukcapil.wire import Credentials, Said, field_verdicts, read_answer, request_body
+from connectors.quota import DailyQuota, Grant, QuotaLedger, QuotaWarning
 from connectors.transport.breaker import RetryBudget
 from connectors.transport.client import Transport
 from connectors.transport.failures import (
@@ -45,98 +30,9 @@ from connectors.transport.failures import (
     SourceFailure,
     TerminalFailure,
 )
-from connectors.transport.settings import SourceSettings
 from connectors.transport.wire import Reply
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
-_NUMERIC_CUSTOMER = re.compile(r"\d{15}", re.ASCII)
-_REGION = re.compile(r"\d\d(-\d\d)?", re.ASCII)
 _UNKNOWN_NIK = frozenset({"not_found", "malformed_nik"})
-_JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DukcapilSettings:
-    """What one agreement with Dukcapil fixes, beside how the service is reached (`source`).
-
-    `customer` is the institution's name, its 15-digit id, or on a regional service its code; `region` is that
-    service's `pp` or `pp-kk`. `threshold` is the similarity in per cent from which texts match.
-    `credentials_folder` holds the files `user_id`, `password` and `ip_user`, and where a proxy asks for it
-    `basic_login` (user:password). `warn_at` are numbers of calls left today at which the operator is warned.
-    `calls_per_second` holds for one process.
-    """
-
-    source: SourceSettings
-    family: Literal["central_named", "central_numeric", "regional"]
-    customer: str
-    credentials_folder: Path
-    threshold: int
-    daily_quota: int
-    region: str | None = None
-    call: Call = "verify"
-    method: str = "CALL_VERIFY_BY_ELEMEN"
-    spelling: Spelling = field(default_factory=Spelling)
-    birth_date_format: str = "DD-MM-YYYY"
-    found_messages: tuple[str, ...] = ()
-    warn_at: tuple[int, ...] = ()
-    calls_per_second: float | None = None
-    fresh_for: timedelta | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot work. Raises ValueError with every problem."""
-        if problems := list(self._problems()):
-            raise ValueError(f"source {self.source.name}: " + "; ".join(problems))
-
-    @property
-    def path(self) -> str:
-        """The path of the call, below the source's address."""
-        parts = [self.region, self.customer, self.method] if self.region else [self.customer, self.method]
-        return "/dukcapil/get_json/" + "/".join(part for part in parts if part)
-
-    def credentials(self) -> Credentials:
-        """The login, read from its files. Raises ValueError naming each file that is missing or empty."""
-        names = ("user_id", "password", "ip_user")
-        texts = {name: _first_line(self.credentials_folder / name) for name in names}
-        if missing := [name for name, text in texts.items() if not text]:
-            raise ValueError(
-                f"source {self.source.name}: credentials_folder lacks a readable, non-empty file "
-                + ", ".join(missing)
-            )
-        return Credentials(**texts)
-
-    def headers(self) -> dict[str, str]:
-        """The headers of every call, with the proxy's login if there is one."""
-        login = _first_line(self.credentials_folder / "basic_login")
-        if not login:
-            return _JSON
-        return {**_JSON, "Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
-
-    def _problems(self) -> Iterator[str]:
-        if not _SEGMENT.fullmatch(self.customer):
-            yield "customer must be letters, digits, - and _"
-        if self.family == "central_numeric" and not _NUMERIC_CUSTOMER.fullmatch(self.customer):
-            yield "customer must be the 15-digit id where family is central_numeric"
-        if not _SEGMENT.fullmatch(self.method):
-            yield "method must be letters, digits, - and _"
-        if (self.family == "regional") != bool(self.region and _REGION.fullmatch(self.region)):
-            yield "region must be pp or pp-kk where family is regional, and absent elsewhere"
-        if self.call not in {"verify", "record"}:
-            yield "call must be verify or record"
-        if self.birth_date_format not in BIRTH_DATE_FORMATS:
-            yield "birth_date_format must be " + " or ".join(BIRTH_DATE_FORMATS)
-        if not 1 <= self.threshold <= 100:  # noqa: PLR2004 - per cent, as Dukcapil counts it
-            yield "threshold must be 1 to 100"
-        if self.daily_quota < 1:
-            yield "daily_quota must be at least 1"
-        if self.calls_per_second is not None and self.calls_per_second <= 0:
-            yield "calls_per_second must be more than 0, or absent"
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +83,13 @@ class DukcapilConnector:
     def __init__(
         self,
         settings: DukcapilSettings,
+        credentials: Credentials,
         transport: Transport,
         ledger: QuotaLedger,
         *,
         clock: Callable[[], datetime],
         on_quota_low: Callable[[QuotaWarning], None] = lambda warning: None,  # noqa: ARG005 - heard by nobody
     ) -> None:
-        """Read the credentials. Raises ValueError when that cannot be done."""
         self.fresh_for = settings.fresh_for
         self._settings = settings
         self._transport = transport
@@ -206,8 +102,8 @@ class DukcapilConnector:
             warn_at=settings.warn_at,
             on_low=on_quota_low,
         )
-        self._credentials = settings.credentials()
-        self._headers = settings.headers()
+        self._credentials = credentials
+        self._headers = credentials.headers()
         source = settings.source
         self._repeats = RetryBudget(percent=source.retry_percent, burst=source.retry_burst)
         self._next_start = 0.0

@@ -8,30 +8,32 @@ here returns or raises an element's value. MUST NOT guess: what is malformed, un
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import SequenceMatcher
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 from connectors.base import Value
+from connectors.dukcapil.elements import (
+    ELEMENTS,
+    IDENTIFIER_DIGITS,
+    PERSON_STATES,
+    REGION_WIDTHS,
+    STATE_FIELD,
+)
 
 Call = Literal["verify", "record"]
 Kind = Literal["quota", "configuration", "unusable"]
 Verdict = Literal["match", "no_match"]
 
-STATE_FIELD = "dukcapil_person_state"
-PERSON_STATES = ("alive", "deceased", "duplicate", "inactive", "not_found", "malformed_nik")
 # Orders in which TGL_LHR is asked; answers are always ISO.
 BIRTH_DATE_FORMATS = {"DD-MM-YYYY": "%d-%m-%Y", "YYYY-MM-DD": "%Y-%m-%d"}
 
-_IDENTIFIER_DIGITS = 16
-_REGION = re.compile(r"(\d\d)(?:\.(\d\d)(?:\.(\d\d)(?:\.(\d{4}))?)?)?", re.ASCII)
-_REGION_WIDTHS = {"NO_PROP": 2, "NO_KAB": 2, "NO_KEC": 2, "NO_KEL": 4}
-_SEX_WORDS = {"L": "Laki-Laki", "P": "Perempuan"}
 _SEXES = {"laki laki", "perempuan"}
 # "Tidak Sesuai" contains "Sesuai": only a pattern that covers the whole text tells them apart. Nothing may
 # stand before it, not even a blank: " Sesuai" is what is left of the other word when it is cut off.
@@ -41,24 +43,6 @@ _FULL_SCORE = 100
 _LONGEST_TEXT = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """A field's name at Dukcapil, the registry field to verify, and whether similarity suffices."""
-
-    name: str
-    known: str
-    scored: bool
-
-
-ELEMENTS: Mapping[str, Element] = {
-    "dukcapil_full_name": Element("NAMA_LGKP", "full_name", scored=True),
-    "dukcapil_birth_date": Element("TGL_LHR", "birth_date", scored=False),
-    "dukcapil_birth_place": Element("TMPT_LHR", "birth_place", scored=True),
-    "dukcapil_sex": Element("JENIS_KLMIN", "sex", scored=False),
-    "dukcapil_mother_name": Element("NAMA_LGKP_IBU", "mother_name", scored=True),
-    "dukcapil_address": Element("ALAMAT", "address", scored=True),
-    "dukcapil_family_card_number": Element("NO_KK", "family_card_number", scored=False),
-}
 _SCORED = frozenset(element.name for element in ELEMENTS.values() if element.scored)
 
 
@@ -97,30 +81,23 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The login that every call carries in its body."""
+    """The login that every call carries in its body; `basic_login` is user:password for a proxy that asks."""
 
     user_id: str = field(repr=False)
     password: str = field(repr=False)
     ip_user: str = field(repr=False)
+    basic_login: str | None = field(default=None, repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """The headers of every call, with the proxy's login if there is one."""
+        headers = {"Content-Type": "application/json"}
+        if self.basic_login is not None:
+            headers["Authorization"] = "Basic " + base64.b64encode(self.basic_login.encode()).decode()
+        return headers
 
 
 class _Malformed(Exception):  # noqa: N818 - never leaves this module
     """The answer cannot be used; the text says why and holds nothing of the answer."""
-
-
-def elements_to_verify(fields: Collection[str], known: Mapping[str, Value]) -> dict[str, str]:
-    """The elements to send for these fields, in Dukcapil's words: no more than was asked.
-
-    What the registry lacks, or holds in a shape that Dukcapil cannot compare, is left out. The birth date is
-    ISO here; `request_body` puts it into the agreement's order.
-    """
-    elements: dict[str, str] = {}
-    for name, element in ELEMENTS.items():
-        if name in fields and (text := _CONVERSIONS[element.known](known.get(element.known))):
-            elements[element.name] = text
-    if "ALAMAT" in elements:
-        elements |= _region_elements(known.get("region"))
-    return elements
 
 
 def request_body(
@@ -145,34 +122,6 @@ def request_body(
     if day := elements.get("TGL_LHR"):
         body["TGL_LHR"] = date.fromisoformat(day).strftime(BIRTH_DATE_FORMATS[birth_date_format])
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def is_identifier(text: object) -> TypeGuard[str]:
-    """Whether this is the text of a NIK or family-card number: 16 digits."""
-    return isinstance(text, str) and len(text) == _IDENTIFIER_DIGITS and text.isascii() and text.isdigit()
-
-
-def _upper_case(value: Value) -> str | None:
-    return " ".join(value.upper().split()) or None if isinstance(value, str) else None
-
-
-_CONVERSIONS: Mapping[str, Callable[[Value], str | None]] = {
-    "full_name": _upper_case,
-    "birth_date": lambda value: value.isoformat() if isinstance(value, date) else None,
-    "birth_place": _upper_case,
-    "sex": lambda value: _SEX_WORDS.get(value) if isinstance(value, str) else None,
-    "mother_name": _upper_case,
-    "address": _upper_case,
-    "family_card_number": lambda value: value if is_identifier(value) else None,
-}
-
-
-def _region_elements(code: Value) -> dict[str, str]:
-    """The parts of a dotted Kemendagri code. BPS codes have no dots and could only ever fail: not sent."""
-    parts = _REGION.fullmatch(code) if isinstance(code, str) else None
-    if parts is None:
-        return {}
-    return {name: part for name, part in zip(_REGION_WIDTHS, parts.groups(), strict=True) if part}
 
 
 def read_answer(
@@ -222,7 +171,7 @@ def _address_verdict(verdicts: Mapping[str, Verdict], sent: Collection[str]) -> 
     Codes change when a district is divided although nobody moved, so they can only withhold a match.
     """
     street = verdicts.get("ALAMAT")
-    elsewhere = any(verdicts.get(part) != "match" for part in _REGION_WIDTHS if part in sent)
+    elsewhere = any(verdicts.get(part) != "match" for part in REGION_WIDTHS if part in sent)
     return None if street == "match" and elsewhere else street
 
 
@@ -340,7 +289,7 @@ def _read_verdicts(
         if (verdict := _verdict(content.get(name), threshold, scored=name in _SCORED))
     }
     # Some services echo the number instead of judging it; an error might do so too, and proves nothing.
-    echoed = bool(verdicts) and _padded(content.get("NIK"), _IDENTIFIER_DIGITS) == nik
+    echoed = bool(verdicts) and _padded(content.get("NIK"), IDENTIFIER_DIGITS) == nik
     if not echoed and _verdict(content.get("NIK"), threshold, scored=False) != "match":
         raise _Malformed("The answer does not confirm that it speaks of the NIK that was asked.")
     return verdicts
@@ -365,7 +314,7 @@ def _verdict(value: object, threshold: int, *, scored: bool) -> Verdict | None:
 def _compare_record(
     record: Mapping[str, Any], nik: str, sent: Mapping[str, str], threshold: int
 ) -> dict[str, Verdict]:
-    if _padded(record.get("NIK"), _IDENTIFIER_DIGITS) != nik:
+    if _padded(record.get("NIK"), IDENTIFIER_DIGITS) != nik:
         raise _Malformed("The record is not of the NIK that was asked.")
     if not _comparable("NAMA_LGKP", record.get("NAMA_LGKP")):
         raise _Malformed("The answer holds no record of a person.")
@@ -382,11 +331,11 @@ def _compare_record(
 
 def _comparable(name: str, value: object) -> str | None:
     """An element in the one form in which both sides are compared; None when it has no such form."""
-    if name in _REGION_WIDTHS:
-        code = _padded(value, _REGION_WIDTHS[name])
+    if name in REGION_WIDTHS:
+        code = _padded(value, REGION_WIDTHS[name])
         return code if code and code.strip("0") else None
     if name == "NO_KK":
-        digits = _padded(value, _IDENTIFIER_DIGITS)
+        digits = _padded(value, IDENTIFIER_DIGITS)
         return digits if digits and not digits.startswith("0") else None  # no province begins with 0
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return None

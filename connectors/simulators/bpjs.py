@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connectors.bpjs.lzstring import compress_to_encoded_uri_component
+from connectors.kind import SimulatedPerson
 
 Fault = Literal[
     "unregistered",
@@ -71,6 +72,33 @@ class Member:
     class_: Literal["1", "2", "3"] = "3"
     active: bool = True
     inactive_because: str = "KARENA PREMI"
+
+
+def members_among(people: Iterable[SimulatedPerson]) -> Iterator[Member]:
+    """Whom BPJS knows of these: recipients of PBI-JK as such, most others by lot, the dead as inactive."""
+    for number, person in enumerate(people, start=1):
+        born = person.known.get("birth_date")
+        insured = any(one.programme == "PBI-JK" for one in person.enrolments)
+        if isinstance(born, date) and person.text("sex") and (insured or person.lot(4)):
+            yield _member(person, f"{number:013}", born)
+
+
+def _member(person: SimulatedPerson, card_number: str, born: date) -> Member:
+    by_lot: tuple[Segment, ...] = ("private", "self_employed", "pbi_apbd")
+    paid = any(one.programme == "PBI-JK" and one.ends_on is None for one in person.enrolments)
+    segment = "pbi_apbn" if paid else by_lot[person.lot(len(by_lot))]
+    dead = person.text("life_status") == "deceased"
+    return Member(
+        nik=person.nik,
+        name=person.text("full_name") or "",
+        card_number=card_number,
+        birth_date=born,
+        sex="P" if person.text("sex") == "P" else "L",
+        segment=segment,
+        class_="3" if segment.startswith("pbi") else "2",
+        active=not dead and not (segment == "self_employed" and person.lot(2) == 0),
+        inactive_because="MENINGGAL" if dead else "KARENA PREMI",
+    )
 
 
 @dataclass

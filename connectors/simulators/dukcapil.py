@@ -20,6 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connectors.kind import SimulatedPerson
+
 _JAKARTA = timezone(timedelta(hours=7))
 _STATES = {
     "deceased": ("11", "Data Ditemukan, Meninggal Dunia"),
@@ -254,6 +256,16 @@ class DukcapilSimulator:
             return JSONResponse({"message": "Data sudah pernah dikirim"}, status_code=400)
         self.feedback.extend(messages)
         return JSONResponse({"message": "Success"})
+
+
+def population_row(person: SimulatedPerson) -> Row:
+    """As the registry has them, except where the registry itself says that Dukcapil differs."""
+    row = {"nik": person.nik, **person.known}
+    if person.shares_nik or person.known.get("identity_status") == "duplicate":
+        return {**row, "dukcapil_state": "duplicate"}
+    if person.known.get("identity_status") == "unmatched":
+        return {**row, "full_name": "ORANG LAIN CONTOH", "birth_date": date(1950, 1, 1)}
+    return row
 
 
 def _elements(row: Row) -> Elements:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import base64
 import hmac
-import secrets
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from secrets import token_urlsafe
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote_plus
 
@@ -21,7 +21,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from connectors.kind import Clock, Secrets, SimulatedPerson, Simulation
 from connectors.programmes.rows import FORMAT
 
 Fault = Literal[
@@ -35,6 +37,12 @@ Fault = Literal[
     "wrong_programme",
     "spoilt_rows",
 ]
+# The programmes whose lists are simulated.
+LISTED = ("PKH", "BPNT", "BST")
+# A number that no registry of the demo holds: what an operator sees of a row that fits nobody.
+_UNKNOWN_NIK = "3578014101809999"
+# One in so many people is in a programme's list and not yet in the registry.
+_NEWLY_LISTED = 40
 _MOST_ROWS = 5000
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
@@ -48,6 +56,18 @@ class Row:
     starts_on: date
     ends_on: date | None = None
     segment: str | None = None
+
+
+def memberships_among(people: Iterable[SimulatedPerson], today: date) -> Iterator[Row]:
+    """Who the registry has enrolled, some whom it does not know of yet, and one whom it cannot know."""
+    quarter = today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1)
+    for person in people:
+        enrolled = [one for one in person.enrolments if one.programme in LISTED]
+        for one in enrolled:
+            yield Row(one.programme, person.nik, one.starts_on, one.ends_on, one.segment)
+        if not enrolled and person.lot(_NEWLY_LISTED) == 0:
+            yield Row("PKH", person.nik, quarter, segment="anak_sekolah")
+    yield Row("PKH", _UNKNOWN_NIK, quarter)
 
 
 @dataclass
@@ -103,7 +123,7 @@ class ProgrammesSimulator:
         if form.get("grant_type") != ["client_credentials"]:
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
         self.tokens_issued += 1
-        token = secrets.token_urlsafe(32)
+        token = token_urlsafe(32)
         self._tokens[token] = self.clock() + self.token_life
         seconds = int(self.token_life.total_seconds())
         return JSONResponse(
@@ -228,3 +248,16 @@ def _basic(authorization: str) -> tuple[str, str]:
         return "", ""
     client, _, secret = pair.partition(":")
     return unquote_plus(client), unquote_plus(secret)
+
+
+def _serve(people: Sequence[SimulatedPerson], secrets: Secrets, clock: Clock) -> ASGIApp:
+    rows = memberships_among(people, clock().date())
+    return ProgrammesSimulator(rows, secrets["client_id"], secrets["client_secret"], clock=clock).app
+
+
+# One publisher for the lists of all programmes in LISTED; each has its own section with these keys.
+SIMULATION = Simulation(
+    serve=_serve,
+    secrets={"client_id": "gapura-latihan", "client_secret": "rahasia-latihan"},
+    keys={"path": "/bansos/1.0/memberships", "token_path": "/oauth2/token"},
+)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from gateway import migrations
-from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.settings import load_settings
 
 
 def simulate(
     port: Annotated[
-        int, typer.Option(min=1, max=65533, help="Port of Dukcapil; BPJS and the programmes follow.")
+        int, typer.Option(min=1, max=65000, help="Port of the first source; the others follow.")
     ] = 9101,
     people: Annotated[
         int,
@@ -25,25 +23,29 @@ def simulate(
     ] = 20_000,
     without: Annotated[
         list[str] | None,
-        typer.Option(help="Leave this source down (dukcapil, bpjs, programmes); repeatable."),
+        typer.Option(help="Leave this source down, such as bpjs or programmes; repeatable."),
     ] = None,
 ) -> None:
-    """Serve simulators of Dukcapil, BPJS and the programmes' lists until Ctrl-C.
+    """Serve simulators of every source and of the programmes' lists until Ctrl-C.
 
     They know the registry's synthetic people, and refuse a registry that holds anybody else. A ready-made
     `sources.toml` and training credentials are written to GAPURA_HOME/training.
     """
-    from gateway.sources.training import SOURCES, Training, training_people  # noqa: PLC0415 - only this command waits
+    from gateway.sources.training import (  # noqa: PLC0415 - only this command waits
+        Training,
+        simulator_names,
+        training_people,
+    )
 
     settings = load_settings()
     down = set(without or ())
-    if down - set(SOURCES):
-        raise typer.BadParameter(f"The simulated sources are {', '.join(SOURCES)}.")
+    if down - set(simulator_names()):
+        raise typer.BadParameter(f"The simulated sources are {', '.join(simulator_names())}.")
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
     try:
         migrations.migrate(database)
-        population = training_people(database, people, civil_day(datetime.now(UTC)))
+        population = training_people(database, people)
     finally:
         database.close()
     training = Training(population, settings.home / "training", port)
@@ -51,7 +53,7 @@ def simulate(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        for name in SOURCES:
+        for name in training.names:
             print(f"{name}: " + ("left down" if name in down else training.start(name)))
         print(f"\n{training.file}:\n\n{training.write_configuration()}")
         print("Serving until Ctrl-C.", flush=True)

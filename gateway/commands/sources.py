@@ -1,4 +1,4 @@
-"""`gapura sources`: how the outside sources fare, whether one answers, and pulling a programme's list."""
+"""`gapura sources`: how the outside sources fare, pulling a programme's list, returning data to Dukcapil."""
 
 from __future__ import annotations
 
@@ -16,20 +16,28 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import select
 
+from connectors.dukcapil.feedback import FeedbackSettings
 from connectors.programmes.rows import REJECTIONS
+from connectors.transport.client import Transport
 from connectors.transport.failures import SourceFailure
 from gateway import migrations
 from gateway.database import Database
+from gateway.errors import BadInput, NotFound
 from gateway.settings import Settings, load_settings
+from gateway.sources.configured import FEEDBACK, read_sources
+from gateway.sources.feedback import FeedbackReport, FeedbackRow, deliver_rows, read_feedback
 from gateway.sources.folder import Sources, build_sources
 from gateway.sources.programme_lists import FoundDouble, NotTaken, ProgrammePull, PullReport
 from gateway.sources.reports import FRESH_FOR, SourceOverview, overviews
 from gateway.sources.tables import programme_cursors
 
-app = typer.Typer(help="The outside sources: how they fare, checking one, pulling a programme's list.")
+app = typer.Typer(
+    help="The outside sources: how they fare, checking one, pulling a programme's list, feedback to Dukcapil."
+)
 
 _PROBLEMS: Mapping[str, tuple[str, str]] = {
     **REJECTIONS,
@@ -129,7 +137,7 @@ def _age(moment: datetime | None, now: datetime) -> str:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A source (dukcapil, bpjs) or a programme with a list.")],
+    name: Annotated[str, typer.Argument(help="A source, such as dukcapil, or a programme with a list.")],
     file: _File = None,
 ) -> None:
     """Ask one source now, about nobody, and say whether it answers us. Costs one call of a quota."""
@@ -183,6 +191,10 @@ def pull(
 async def _pull(
     settings: Settings, programme: str, file: Path | None, folder: Path, within_s: float
 ) -> PullReport:
+    if settings.registry_file:
+        raise BadInput(
+            "The registry is an existing database, which is only read: a list cannot be pulled into it."
+        )
     async with _opened(settings, file) as (sources, database):
         one = sources.list_of(programme)
         with ExitStack() as files:
@@ -200,6 +212,56 @@ async def _pull(
             except SourceFailure as failure:
                 sys.stderr.write(f"The pull stopped, and its pages so far are kept: {failure.cause}\n")
                 raise typer.Exit(1) from None
+
+
+@app.command()
+def feedback(
+    returned: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV: a column NIK, one column per parameter.", show_default=False
+        ),
+    ],
+    file: _File = None,
+) -> None:
+    """Deliver data balikan to Dukcapil: what every user of population data owes it in return.
+
+    Safe to run again after anything that went wrong: Dukcapil tells what it has already, and nothing counts
+    twice. The file must not be changed in between. Ends with 1 when Dukcapil does not have everything.
+    """
+    settings = load_settings()
+    service = read_sources(file or settings.sources).feedback
+    if service is None:
+        raise NotFound(f"No feedback service is configured: give sources.toml a section [{FEEDBACK}].")
+    rows = read_feedback(returned)
+    report = asyncio.run(_deliver(rows, service))
+    print(
+        f"{len(rows)} people: {report.delivered} delivered, {report.already_there} already at Dukcapil, "
+        f"{len(report.refused)} messages refused."
+    )
+    _tell_what_is_missing(report)
+    if not report.complete:
+        raise typer.Exit(1)
+
+
+async def _deliver(rows: tuple[FeedbackRow, ...], service: FeedbackSettings) -> FeedbackReport:
+    columns = (TextColumn("Delivering"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=len(rows))
+        async with Transport(service.source) as transport:
+            return await deliver_rows(
+                rows, transport, service, lambda done, total: bars.update(task, completed=done, total=total)
+            )
+
+
+def _tell_what_is_missing(report: FeedbackReport) -> None:
+    for first, last in report.refused:
+        sys.stderr.write(f"Rows {first} to {last} were refused: check the institution and the parameters.\n")
+    if report.stopped_at is not None:
+        sys.stderr.write(
+            f"The delivery stopped before row {report.stopped_at}: {report.cause}\n"
+            "Run the same command again when that is mended.\n"
+        )
 
 
 _NOT_TAKEN = ("page", "position", "column", "problem_id", "problem_en")

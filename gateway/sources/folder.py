@@ -1,22 +1,21 @@
 """The outside sources of one process, built from `sources.toml`: connectors, lists, and how each fares.
 
-To add a source: its section in `configured.py`, one method and one line of `_Building`.
+It knows no source by name: what each one needs is said by its kind, in `connectors/registered.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.base import Connector
-from connectors.bpjs.connector import BpjsConnector
-from connectors.dukcapil.connector import DukcapilConnector
-from connectors.dukcapil.quota import QuotaWarning
-from connectors.dukcapil.wire import ELEMENTS, PERSON_STATES, STATE_FIELD
+from connectors.kind import SourceKind, Surroundings
 from connectors.programmes.publisher import ProgrammeListSource
+from connectors.quota import Metered, QuotaWarning
+from connectors.registered import KINDS
 from connectors.transport.client import Transport
 from connectors.transport.observed import SourceState
 from connectors.transport.settings import SourceSettings
@@ -24,26 +23,13 @@ from gateway.database import Database
 from gateway.errors import NotFound, SettingsInvalid
 from gateway.sources.configured import (
     Configured,
-    ConfiguredBpjs,
-    ConfiguredDukcapil,
     ConfiguredList,
+    ConfiguredSource,
     list_name,
     read_sources,
 )
 from gateway.sources.last_known import Remembering
 from gateway.sources.quota import DatabaseQuotaLedger
-
-# The closed lists of what may be remembered.
-_VERDICTS = frozenset({"match", "no_match"})
-DUKCAPIL_WORDS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(ELEMENTS, _VERDICTS),
-    STATE_FIELD: frozenset(PERSON_STATES),
-}
-BPJS_WORDS: Mapping[str, frozenset[str]] = {
-    "bpjs_membership_status": frozenset({"active", "inactive"}),
-    "bpjs_segment": frozenset({"pbi_apbn", "pbi_apbd", "other"}),
-    "bpjs_class": frozenset({"1", "2", "3"}),
-}
 
 
 class Tell(Protocol):
@@ -79,15 +65,16 @@ class Sources:
     """The outside sources that are configured. Belongs to one event loop; `aclose` it there.
 
     `connectors` answer exchanges; `lists`, by programme, are pulled. Both are empty where nothing is
-    configured.
+    configured. `simulated` names the connectors whose source is a double.
     """
 
     connectors: tuple[Connector, ...] = ()
     lists: Mapping[str, MembershipList] = field(default_factory=dict)
+    simulated: frozenset[str] = frozenset()
     _transports: tuple[Transport, ...] = ()
     _quotas: Mapping[str, Callable[[], Awaitable[int]]] = field(default_factory=dict)
     _remembering: tuple[Remembering, ...] = ()
-    _ledgers: tuple[DatabaseQuotaLedger, ...] = ()
+    _ledger: DatabaseQuotaLedger | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,8 +121,8 @@ class Sources:
         """Stop the threads; for a process that has asked nobody anything."""
         for one in self._remembering:
             one.close()
-        for ledger in self._ledgers:
-            ledger.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
 
 def build_sources(
@@ -143,13 +130,15 @@ def build_sources(
     database: Database,
     clock: Callable[[], datetime],
     tell: Tell = tell_nobody,
+    *,
+    kinds: Sequence[SourceKind[Any]] = KINDS,
 ) -> Sources:
     """The sources that the file at `path` configures; none without a path.
 
     Asks nobody anything yet. Tells `source:quota_low` and `source:verdicts_not_kept`.
     Raises SettingsInvalid with every problem of the file.
     """
-    configured = read_sources(path)
+    configured = read_sources(path, kinds)
     try:
         return _Building(database, clock, tell).whole(configured)
     except ValueError as error:
@@ -164,41 +153,31 @@ class _Building:
     transports: list[Transport] = field(default_factory=list)
     quotas: dict[str, Callable[[], Awaitable[int]]] = field(default_factory=dict)
     remembering: list[Remembering] = field(default_factory=list)
-    ledgers: list[DatabaseQuotaLedger] = field(default_factory=list)
+    ledger: DatabaseQuotaLedger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ledger = DatabaseQuotaLedger(self.database)
 
     def whole(self, configured: Configured) -> Sources:
-        connectors: list[Connector] = []
-        if configured.dukcapil:
-            connectors.append(self._dukcapil(configured.dukcapil))
-        if configured.bpjs:
-            connectors.append(self._bpjs(configured.bpjs))
+        connectors = tuple(self._connector(one) for one in configured.sources)
         lists = {one.programme: self._list(one) for one in configured.lists}
         return Sources(
-            tuple(connectors),
+            connectors,
             lists,
+            frozenset(one.name for one in configured.sources if one.simulated),
             tuple(self.transports),
             self.quotas,
             tuple(self.remembering),
-            tuple(self.ledgers),
+            self.ledger,
         )
 
-    def _dukcapil(self, configured: ConfiguredDukcapil) -> Connector:
-        ledger = DatabaseQuotaLedger(self.database)
-        self.ledgers.append(ledger)
-        connector = DukcapilConnector(
-            configured.settings,
-            self._transport(configured.settings.source),
-            ledger,
-            clock=self.clock,
-            on_quota_low=self._quota_low,
+    def _connector(self, configured: ConfiguredSource) -> Connector:
+        connector = configured.connect(
+            Surroundings(self._transport, self.clock, self.ledger, self._quota_low)
         )
-        self.quotas[connector.name] = connector.quota_left
-        return self._remembered(connector, configured.last_known_max_age, DUKCAPIL_WORDS)
-
-    def _bpjs(self, configured: ConfiguredBpjs) -> Connector:
-        transport = self._transport(configured.source)
-        connector = BpjsConnector(transport, configured.credentials, clock=self.clock)
-        return self._remembered(connector, configured.last_known_max_age, BPJS_WORDS)
+        if isinstance(connector, Metered):
+            self.quotas[connector.name] = connector.quota_left
+        return self._remembered(connector, configured.words)
 
     def _list(self, configured: ConfiguredList) -> MembershipList:
         api = self._transport(configured.api)
@@ -216,22 +195,13 @@ class _Building:
         )
         return MembershipList(source, configured.excludes)
 
-    def _remembered(
-        self, connector: Connector, max_age: timedelta | None, words: Mapping[str, frozenset[str]]
-    ) -> Connector:
+    def _remembered(self, connector: Connector, words: Mapping[str, frozenset[str]]) -> Connector:
         def lost(count: int, why: str) -> None:
             self.tell(
                 "source:verdicts_not_kept", level="warning", source=connector.name, count=count, error=why
             )
 
-        one = Remembering(
-            connector,
-            self.database,
-            self.clock,
-            max_age,
-            words=words,
-            on_lost=lost,
-        )
+        one = Remembering(connector, self.database, self.clock, words=words, on_lost=lost)
         self.remembering.append(one)
         return one
 

@@ -2,16 +2,16 @@
 
 `Remembering` stands around a connector and looks like it. It keeps words of a closed list and nothing else of
 an answer; what is not on the list is not kept. Writing happens after the answer and never delays or fails it.
-A remembered word is about the particulars that the registry held on that day, so it stands in for an answer
-only where the operator says how old it may be, and otherwise only its day is told.
+A remembered word is about the particulars that the registry held on that day: it travels with the outage, and
+the agreement says whether it may stand in for an answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Text, Uuid, any_, bindparam, delete, or_, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from connectors.base import Connector, NotFound, Outcome, Record, Subject, Unavailable, Value
+from connectors.base import Connector, LastKnown, NotFound, Outcome, Record, Subject, Unavailable, Value
 from gateway.batching import NaturalBatch
 from gateway.civil_day import civil_day
 from gateway.database import Database
@@ -36,23 +36,13 @@ _Row = Mapping[str, Any]
 _People = Sequence[UUID]
 
 
-@dataclass(frozen=True, slots=True)
-class LastVerdict:
-    """A word, None where the source answered without one, and the day of it."""
-
-    value: str | None
-    as_of: date
-
-
-_Memory = Mapping[tuple[UUID, str], LastVerdict]
+_Memory = Mapping[tuple[UUID, str], LastKnown]
 
 
 class Remembering:
     """`connector`, and what it last said. Belongs to one event loop.
 
-    `words` are the values that may be kept, by field; other fields and other values are never stored. A
-    remembered answer takes the place of an unavailable one only if `max_age` is given and every asked field
-    was answered within it; None, the default, means never.
+    `words` are the values that may be kept, by field; other fields and other values are never stored.
     `on_lost` hears how many verdicts could not be kept, and why (a type's name).
     """
 
@@ -61,7 +51,6 @@ class Remembering:
         connector: Connector,
         database: Database,
         clock: Callable[[], datetime],
-        max_age: timedelta | None = None,
         *,
         words: Mapping[str, frozenset[str]],
         on_lost: Callable[[int, str], None] = lambda count, why: None,  # noqa: ARG005 - heard by nobody
@@ -69,7 +58,6 @@ class Remembering:
         self._connector = connector
         self._database = database
         self._clock = clock
-        self._max_age = max_age
         self._words = words
         self._on_lost = on_lost
         self._writing: NaturalBatch[Sequence[_Row], None] = NaturalBatch("verdicts", self._write)
@@ -88,7 +76,7 @@ class Remembering:
     async def fetch(
         self, subjects: Sequence[Subject], fields: frozenset[str], on_date: date, deadline: float
     ) -> Sequence[Outcome]:
-        """What the connector says; where it is unavailable, with the day of its last answer."""
+        """What the connector says; where it is unavailable, with its last answer for each field."""
         left_s = deadline - asyncio.get_running_loop().time()
         sooner = deadline - max(0.0, min(left_s * _KEPT_SHARE, _KEPT_AT_MOST_S))
         outcomes = await self._connector.fetch(subjects, fields, on_date, sooner)
@@ -98,11 +86,11 @@ class Remembering:
             for subject, outcome in zip(subjects, outcomes, strict=True)
             if isinstance(outcome, Unavailable) and subject.person_id is not None
         ]
-        if not missing or not fields <= self._words.keys():
+        if not missing or not fields & self._words.keys():
             return outcomes
         memory = await self._recall(missing, deadline)
         return [
-            self._completed(outcome, subject.person_id, fields, memory)
+            replace(outcome, last_known=_known(memory, subject.person_id, fields))
             if isinstance(outcome, Unavailable)
             else outcome
             for subject, outcome in zip(subjects, outcomes, strict=True)
@@ -122,19 +110,6 @@ class Remembering:
         """Stop; what has not begun to be written is lost."""
         self._writing.close()
         self._reading.close()
-
-    def _completed(
-        self, outcome: Unavailable, person_id: UUID | None, fields: frozenset[str], memory: _Memory
-    ) -> Outcome:
-        """The outcome with the oldest day among the last answers, if there is one for every field."""
-        if person_id is None or any((person_id, field) not in memory for field in fields):
-            return outcome
-        known = {field: memory[person_id, field] for field in fields}
-        oldest = min(last.as_of for last in known.values())
-        if self._max_age is None or civil_day(self._clock()) - oldest > self._max_age:
-            return replace(outcome, last_known_as_of=oldest)
-        values: dict[str, Value] = {field: last.value for field, last in known.items()}
-        return Record(person_id, values, oldest, {field: last.as_of for field, last in known.items()})
 
     def _note(self, subjects: Sequence[Subject], outcomes: Sequence[Outcome], fields: frozenset[str]) -> None:
         """Have what was said written down, without waiting for it."""
@@ -204,8 +179,14 @@ class Remembering:
         sent = [one.hex for one in people] if self._database.is_sqlite else list(people)
         with self._database.reading() as connection:
             rows = connection.execute(self._of_people, {"people": sent, "source": self.name})
-            memory = {(row.person_id, row.field): LastVerdict(row.value, row.as_of) for row in rows}
+            memory = {(row.person_id, row.field): LastKnown(row.value, row.as_of) for row in rows}
         return [memory] * len(questions)
+
+
+def _known(memory: _Memory, person_id: UUID | None, fields: frozenset[str]) -> dict[str, LastKnown]:
+    if person_id is None:
+        return {}
+    return {field: memory[person_id, field] for field in sorted(fields) if (person_id, field) in memory}
 
 
 def _upsert(database: Database) -> Any:

@@ -1,7 +1,9 @@
 """A programme's membership list, pulled into the registry's enrolments.
 
 A page and the cursor behind it are one transaction: whatever stops a pull, the next one goes on where the
-rows end, and a page that comes twice changes nothing. MUST NOT tell a NIK to anybody: what could not be taken
+rows end, and a page that comes twice changes nothing. Of its own programme the list is the closer source: it
+takes the place of what a registry file's flag made of the same membership, and no later flag ends or reopens
+what it told (`gateway.registry.merging`). MUST NOT tell a NIK to anybody: what could not be taken
 is told by page and position.
 """
 

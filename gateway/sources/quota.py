@@ -15,7 +15,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Date, Integer, bindparam, select, text
 
-from connectors.dukcapil.quota import Grant
+from connectors.quota import Grant
 from gateway.batching import NaturalBatch
 from gateway.database import Database
 from gateway.sources.tables import source_calls
@@ -52,7 +52,7 @@ class _Entry:
 
 
 class DatabaseQuotaLedger:
-    """`connectors.dukcapil.quota.QuotaLedger` over all processes that share the database.
+    """`connectors.quota.QuotaLedger` over all processes that share the database.
 
     Every method raises StoreUnavailable when the database is out of reach. A caller who is cancelled while
     waiting may find the calls counted: too many are counted, never too few.

@@ -186,6 +186,7 @@ class FaultProxy:
         otherwise: Fault = honest,
         source: Source = canned,
         tls: ssl.SSLContext | None = None,
+        refusing: bool = False,
     ) -> None:
         self.plan: deque[Fault] = deque(plan)
         self.otherwise = otherwise
@@ -194,10 +195,13 @@ class FaultProxy:
         self.most_at_once = 0
         self._source = source
         self._tls = tls
+        self._refusing = refusing
         self._talking: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls, backlog=500)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", 0, ssl=self._tls, backlog=500, start_serving=not self._refusing
+        )
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -221,6 +225,10 @@ class FaultProxy:
     def heal(self) -> None:
         self.plan.clear()
         self.otherwise = honest
+
+    async def listen(self) -> None:
+        """Let in who was refused: a `refusing` proxy has its port, where nobody listens until now."""
+        await self._server.start_serving()
 
     async def reached(self, requests: int) -> None:
         """Wait until so many requests have arrived."""

@@ -33,7 +33,7 @@ START_UP_S = 60
 
 needs_koop = pytest.mark.skipif(
     not (KOOP / "node_modules").is_dir(),
-    reason="Koop is missing: `npm ci --ignore-scripts --prefix tests/clients/koop` installs it (300 MB)",
+    reason="Koop is missing: `npm ci --ignore-scripts --prefix tests/clients/koop` installs it (66 MB)",
 )
 needs_pygeoapi = pytest.mark.skipif(
     not PYGEOAPI.exists(),

@@ -15,21 +15,16 @@ from shapely.geometry import MultiPolygon, box, mapping
 
 from connectors.big.areas import (
     BIG_ATTRIBUTES,
-    LEVELS,
     PLAIN_ATTRIBUTES,
     Area,
-    Edition,
-    Level,
     Merging,
     Reading,
-    RegionIndex,
     RejectedFeature,
     Tally,
-    edition_on,
-    is_code,
-    level_of,
     metadata_date,
 )
+from connectors.big.codes import LEVELS, Edition, Level, ancestry, edition_on, is_code, level_of
+from connectors.big.index import RegionIndex
 from connectors.simulators.big import village
 from connectors.transport.failures import BrokenContract
 
@@ -334,6 +329,40 @@ def test_a_file_of_ones_own_is_read_by_code_and_name() -> None:
     plain = {"properties": {"code": "35.78", "name": "Kota  Surabaya"}, "geometry": SQUARE}
     area = area_of(Reading("regency", EDITION, PLAIN_ATTRIBUTES).area(plain, 1))
     assert (area.code, area.name, area.as_of) == ("35.78", "Kota Surabaya", EDITION.valid_from)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_code_lies_in_every_code_that_it_begins_with(level: Level) -> None:
+    depth = LEVELS.index(level)
+    codes = ["35", "35.78", "35.78.01", "35.78.01.1001"][: depth + 1]
+    assert ancestry(codes[-1]) == tuple(zip(LEVELS[: depth + 1], codes, strict=True))
+
+
+def test_whoever_lies_on_a_border_is_told_of_both_sides() -> None:
+    index = RegionIndex([square("35.79", 113, -7, 1), square("35.78", 112, -7, 1)])
+    assert index.claims_on([113, 112.5, 110], [-6.5, -6.5, -6.5]) == [("35.78", "35.79"), ("35.78",), ()]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"WADMKD": ""}, CODE),
+        ({"KDPPUM": "36"}, CODE),
+        ({"KDEPUM": "3578011001"}, None),
+        ({"KDEPUM": None}, None),
+        ({"KDEPUM": 35.78}, None),
+    ],
+)
+def test_a_rejected_feature_still_says_which_code_it_claims(changed: Any, code: str | None) -> None:
+    rejected = READING.area(feature(**changed), 7)
+    assert isinstance(rejected, RejectedFeature)
+    assert (rejected.number, rejected.code) == (7, code)
+    unreadable = READING.area(feature(geometry={"type": "Point"}), 8)
+    assert isinstance(unreadable, RejectedFeature)
+    assert unreadable.code == CODE
+    for nothing in (None, {"properties": []}, {}):
+        assert isinstance(refused := READING.area(nothing, 9), RejectedFeature)
+        assert refused.code is None
 
 
 def test_both_names_of_the_regency_code_may_be_given_and_must_agree() -> None:

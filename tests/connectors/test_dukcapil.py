@@ -21,19 +21,22 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 
 from connectors.base import Connector, NotFound, Outcome, Record, Subject, Unavailable
-from connectors.dukcapil.connector import DukcapilConnector, DukcapilSettings
+from connectors.dukcapil.connector import DukcapilConnector
 from connectors.dukcapil.feedback import FeedbackEntry, FeedbackSettings, deliver_feedback
-from connectors.dukcapil.quota import Grant, QuotaWarning
-from connectors.dukcapil.wire import Spelling
+from connectors.dukcapil.settings import DukcapilSettings
+from connectors.dukcapil.wire import Credentials, Spelling
+from connectors.quota import QuotaWarning
 from connectors.simulators.dukcapil import Account, Dialect, DukcapilSimulator
 from connectors.transport.breaker import BreakerSettings
 from connectors.transport.client import Transport
 from connectors.transport.failures import Misconfigured, Rejected, SourceFailure
 from connectors.transport.settings import SourceSettings
+from tests.connectors.ledgers import DictLedger
 
 pytestmark = pytest.mark.anyio
 
 ANYBODY = UUID(int=9)
+LOGIN = Credentials("latihan", "rahasia", "10.0.0.1")
 STATE = frozenset({"dukcapil_person_state"})
 NAME = frozenset({"dukcapil_full_name"})
 ALL = DukcapilConnector.provides
@@ -72,31 +75,6 @@ UNKNOWN_NIK = "3578010403879999"
 def subject(row: dict[str, Any], **other: Any) -> Subject:
     known = {name: value for name, value in {**row, **other}.items() if name in DukcapilConnector.needs}
     return Subject(nik=row["nik"], person_id=ANYBODY, known=known)
-
-
-class DictLedger:
-    """A ledger for one process, exact under asyncio: nothing awaits between reading and writing."""
-
-    def __init__(self) -> None:
-        self.made: dict[tuple[str, date], int] = {}
-        self.down = False
-
-    async def take(self, source: str, day: date, count: int, limit: int) -> Grant:
-        if self.down:
-            raise OSError("no database")
-        made = self.made.get((source, day), 0)
-        granted = max(0, min(count, limit - made))
-        self.made[source, day] = made + granted
-        return Grant(granted, max(0, limit - made - granted))
-
-    async def give_back(self, source: str, day: date, count: int) -> None:
-        self.made[source, day] = max(0, self.made[source, day] - count)
-
-    async def at_most(self, source: str, day: date, remaining: int, limit: int) -> None:
-        self.made[source, day] = max(self.made.get((source, day), 0), limit - remaining)
-
-    async def remaining(self, source: str, day: date, limit: int) -> int:
-        return max(0, limit - self.made.get((source, day), 0))
 
 
 class Clock:
@@ -145,14 +123,11 @@ def address(simulator: DukcapilSimulator) -> Iterator[str]:
 
 
 @pytest.fixture
-def configured(address: str, tmp_path: Path) -> DukcapilSettings:
-    for name, text in {"user_id": "latihan\n", "password": "rahasia\n", "ip_user": "10.0.0.1\n"}.items():
-        (tmp_path / name).write_text(text)
+def configured(address: str) -> DukcapilSettings:
     return DukcapilSettings(
         source=SourceSettings(name="dukcapil", base_url=address),
         family="central_named",
         customer="KEMENSOS",
-        credentials_folder=tmp_path,
         threshold=80,
         daily_quota=1000,
     )
@@ -164,7 +139,7 @@ async def connected(
 ) -> AsyncIterator[DukcapilConnector]:
     heard = [] if warnings is None else warnings
     async with Transport(configured.source) as transport:
-        yield DukcapilConnector(configured, transport, ledger, clock=clock, on_quota_low=heard.append)
+        yield DukcapilConnector(configured, LOGIN, transport, ledger, clock=clock, on_quota_low=heard.append)
 
 
 async def ask(
@@ -536,7 +511,7 @@ async def test_without_its_ledger_nothing_is_asked(
 # --- Settings
 
 
-def test_settings_name_every_problem_at_once(tmp_path: Path) -> None:
+def test_settings_name_every_problem_at_once() -> None:
     with pytest.raises(ValueError, match="customer") as raised:
         DukcapilSettings(
             source=SourceSettings(name="dukcapil", base_url="http://127.0.0.1:1"),
@@ -544,7 +519,6 @@ def test_settings_name_every_problem_at_once(tmp_path: Path) -> None:
             customer="../KEMENSOS",
             region="33-74",
             method="A/B",
-            credentials_folder=tmp_path,
             threshold=0,
             daily_quota=0,
             birth_date_format="DDMMYY",
@@ -557,17 +531,11 @@ def test_settings_name_every_problem_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_missing_credentials_are_named_at_the_start(configured: DukcapilSettings) -> None:
-    (configured.credentials_folder / "password").write_text(" \n")
-    (configured.credentials_folder / "ip_user").unlink()
-    with pytest.raises(ValueError, match="password, ip_user"):
-        configured.credentials()
-
-
-def test_a_proxys_login_goes_into_the_header(configured: DukcapilSettings) -> None:
-    assert "Authorization" not in configured.headers()
-    (configured.credentials_folder / "basic_login").write_text("proxy:secret\n")
-    assert configured.headers()["Authorization"] == "Basic cHJveHk6c2VjcmV0"
+def test_a_proxys_login_goes_into_the_header() -> None:
+    assert "Authorization" not in LOGIN.headers()
+    behind_a_proxy = replace(LOGIN, basic_login="proxy:secret")
+    assert behind_a_proxy.headers()["Authorization"] == "Basic cHJveHk6c2VjcmV0"
+    assert "proxy" not in repr(behind_a_proxy)
 
 
 async def test_secrets_have_no_representation(
@@ -608,7 +576,7 @@ def test_no_element_of_any_answer_appears_in_an_outcome_a_cause_or_a_representat
     seen = []
 
     async def exchange(transport: Transport) -> list[Outcome]:
-        connector = DukcapilConnector(unlimited, transport, DictLedger(), clock=clock)
+        connector = DukcapilConnector(unlimited, LOGIN, transport, DictLedger(), clock=clock)
         outcomes = await ask(connector, subject(_person(9001, mother_name=None)))
         assert not _canaries_in(repr(vars(connector)))
         return outcomes

@@ -11,16 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.dukcapil.elements import ELEMENTS, PERSON_STATES, STATE_FIELD, elements_to_verify
 from connectors.dukcapil.wire import (
-    ELEMENTS,
-    PERSON_STATES,
-    STATE_FIELD,
     Call,
     Credentials,
     Said,
     Spelling,
     Trouble,
-    elements_to_verify,
     field_verdicts,
     read_answer,
     request_body,

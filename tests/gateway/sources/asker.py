@@ -6,29 +6,32 @@ import asyncio
 import json
 import sys
 from datetime import UTC, date, datetime
-from pathlib import Path
 from uuid import UUID
 
 from connectors.base import Record, Subject, Unavailable
-from connectors.dukcapil.connector import DukcapilConnector, DukcapilSettings
+from connectors.dukcapil.connector import DukcapilConnector
+from connectors.dukcapil.settings import DukcapilSettings
+from connectors.dukcapil.wire import Credentials
 from connectors.transport.client import Transport
 from connectors.transport.settings import SourceSettings
 from gateway.database import Database
 from gateway.sources.quota import DatabaseQuotaLedger
 
 
-async def ask(database_url: str, base_url: str, folder: str, first: str) -> dict[str, int]:
+async def ask(database_url: str, base_url: str, first: str) -> dict[str, int]:
     settings = DukcapilSettings(
         source=SourceSettings(name="dukcapil", base_url=base_url, attempt_timeout_s=60),
         family="central_named",
         customer="KEMENSOS",
-        credentials_folder=Path(folder),
         threshold=80,
         daily_quota=500,
     )
+    credentials = Credentials("latihan", "rahasia", "10.0.0.1")
     ledger = DatabaseQuotaLedger(Database(database_url))
     async with Transport(settings.source) as transport:
-        connector = DukcapilConnector(settings, transport, ledger, clock=lambda: datetime.now(UTC))
+        connector = DukcapilConnector(
+            settings, credentials, transport, ledger, clock=lambda: datetime.now(UTC)
+        )
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)

@@ -19,6 +19,8 @@ from click.testing import Result
 from sqlalchemy import func, select, update
 from typer.testing import CliRunner
 
+from connectors.simulators.bpjs import members_among
+from connectors.simulators.dukcapil import population_row
 from connectors.transport.failures import SourceFailure
 from gateway import demo
 from gateway.commands import sources
@@ -31,7 +33,7 @@ from gateway.settings import load_settings
 from gateway.sources.folder import build_sources
 from gateway.sources.reports import report_states
 from gateway.sources.training import Training, training, training_people
-from tests.gateway.sources.populace import TODAY, settle
+from tests.gateway.sources.populace import settle
 from tests.living import free_port
 
 
@@ -55,7 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     settings = load_settings({"GAPURA_HOME": str(folder)})
     demo.prepare(settings, 300, lambda _words: lambda _share: None, lambda _: None)
     database = Database(settings.effective_database_url)
-    population = training_people(database, 1000, TODAY)
+    population = training_people(database, 1000)
     with training(population, folder / "training") as opened:
         yield Home(folder, database, opened)
     database.close()
@@ -81,7 +83,7 @@ def test_a_source_that_is_down_is_told_with_its_cause_and_an_exit_code(home: Hom
 def test_an_unknown_name_is_told_with_those_that_exist(home: Home) -> None:
     result = home.gapura("check", "nobody")
     assert isinstance(result.exception, NotFound)
-    assert "dukcapil, bpjs, PKH" in str(result.exception)
+    assert "bpjs, dukcapil, PKH" in str(result.exception)
 
 
 def test_a_pull_fills_enrolments_and_leaves_private_files_without_a_nik(home: Home) -> None:
@@ -149,20 +151,21 @@ def test_a_new_home_is_made_and_has_nobody_to_simulate(tmp_path: Path) -> None:
 
 def test_simulators_refuse_a_registry_with_anybody_real(database: Database) -> None:
     with pytest.raises(NotFound, match="no synthetic people"):
-        training_people(database, 10, TODAY)
+        training_people(database, 10)
     settle(database, {1: "3578014708990001", 2: "3578014708990002"})
-    assert len(training_people(database, 10, TODAY).dukcapil) == 2
+    assert len(training_people(database, 10)) == 2
     with database.unit_of_work() as connection:
         connection.execute(update(people).where(people.c.source_key == "test-2").values(synthetic=False))
     with pytest.raises(Conflict, match="not synthetic"):
-        training_people(database, 10, TODAY)
+        training_people(database, 10)
 
 
 def test_the_simulators_know_people_as_the_registry_says_they_are_known(home: Home) -> None:
-    rows = {row["nik"]: row for row in training_people(home.database, 1000, TODAY).dukcapil}
+    people = training_people(home.database, 1000)
+    rows = {row["nik"]: row for row in map(population_row, people)}
     assert rows[persona("duplicate").nik]["dukcapil_state"] == "duplicate"
     assert rows[persona("deceased").nik]["life_status"] == "deceased"
-    members = {one.nik: one for one in training_people(home.database, 1000, TODAY).bpjs}
+    members = {one.nik: one for one in members_among(people)}
     assert members[persona("pkh_member").nik].segment == "pbi_apbn"
 
 
@@ -182,7 +185,7 @@ def test_the_command_serves_all_simulators_until_it_is_told_to_stop(home: Home) 
             assert process.stdout is not None
             told = list(itertools.takewhile(lambda line: not line.startswith("Serving"), process.stdout))
             assert "bpjs: left down\n" in told
-            assert f'base_url = "http://127.0.0.1:{port}"\n' in told
+            assert f'base_url = "http://127.0.0.1:{port}/vclaim-rest"\n' in told
             assert home.training.file.stat().st_mode & 0o777 == 0o600
             assert home.gapura("check", "dukcapil").exit_code == 0
             assert home.gapura("check", "bpjs").exit_code == 1
@@ -195,6 +198,6 @@ def test_the_command_serves_all_simulators_until_it_is_told_to_stop(home: Home) 
 def test_a_port_that_is_taken_is_named(home: Home, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        busy = Training(training_people(home.database, 1, TODAY), tmp_path, port)
+        busy = Training(training_people(home.database, 1), tmp_path, port)
         with pytest.raises(Conflict, match=str(port)):
-            busy.start("dukcapil")
+            busy.start(busy.names[0])

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from connectors.base import LastKnown, Record, Subject, Unavailable
 from connectors.base import NotFound as Nobody
-from connectors.base import Record, Subject, Unavailable
 from connectors.simulators.bpjs import BpjsSimulator
 from connectors.simulators.dukcapil import Account, DukcapilSimulator
 from gateway.database import Database
@@ -68,12 +68,8 @@ async def test_nothing_configured_is_no_outside_source(database: Database) -> No
 
 def test_a_whole_file_is_read(tmp_path: Path) -> None:
     configured = read_sources(write(tmp_path, (DUKCAPIL + BPJS + PKH).format(url="https://a.example.go.id")))
-    assert configured.dukcapil is not None
-    assert configured.bpjs is not None
+    assert [one.name for one in configured.sources] == ["bpjs", "dukcapil"]
     (pkh,) = configured.lists
-    assert configured.dukcapil.settings.warn_at == (2,)
-    assert configured.dukcapil.settings.source.max_attempts == 1
-    assert configured.dukcapil.last_known_max_age is None
     assert (pkh.programme, pkh.excludes, pkh.page_size) == ("PKH", {"BST"}, 1000)
     assert pkh.api.breaker.open_s == 30
     assert pkh.tokens is pkh.api
@@ -105,6 +101,45 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         "[programmes.PKH] excludes",
     ):
         assert expected in told
+
+
+def test_a_sections_own_keys_are_checked_although_a_secret_of_it_is_missing(tmp_path: Path) -> None:
+    text = DUKCAPIL.format(url="https://a.example.go.id").replace("threshold = 80", "threshold = 0")
+    path = write(tmp_path, text)
+    (tmp_path / "dukcapil" / "password").unlink()
+    told = problems(path)
+    assert len(told) == 2
+    assert "password is missing" in told[0]
+    assert "threshold must be 1 to 100" in told[1]
+
+
+def test_mistakes_of_several_sections_are_told_together(tmp_path: Path) -> None:
+    broken = (DUKCAPIL.replace("threshold", "threshhold") + BPJS + "concurrency = true\n" + PKH).format(
+        url="https://a.example.go.id"
+    )
+    told = problems(write(tmp_path, 'password = "rahasia-sekali"\n[bpsj]\n' + broken + "page_size = 0\n"))
+    for place in (
+        "password is not a section of this file; its sections are big, bpjs, dukcapil, dukcapil_feedback",
+        "bpsj is not a section",
+        "dukcapil.threshold: ",
+        "dukcapil.threshhold is not a key",
+        "bpjs.concurrency: ",
+        "programmes.PKH.page_size: ",
+    ):
+        assert any(place in one for one in told), place
+    assert len(told) == 6
+    assert "rahasia-sekali" not in "".join(told)
+
+
+@pytest.mark.parametrize("text", ["bpjs = 'rahasia-sekali'", "programmes = 1", "programmes.PKH = 1"])
+def test_a_section_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    (told,) = problems(write(tmp_path, text))
+    assert "is not a section: write [" in told
+    assert "rahasia" not in told
+
+
+def test_a_section_that_others_read_is_left_to_them(tmp_path: Path) -> None:
+    assert read_sources(write(tmp_path, '[big]\nlayers = { regency = "/x" }\n')) == Configured()
 
 
 def test_wrong_numbers_are_told_by_their_key(tmp_path: Path) -> None:
@@ -167,7 +202,7 @@ async def test_configured_sources_are_asked_counted_warned_of_and_remembered(
     with served(dukcapil.app) as a, served(bpjs.app) as b:
         path = write(tmp_path, DUKCAPIL.format(url=a) + BPJS.format(url=b))
         sources = build_sources(path, database, clock, tell)
-        assert sources.names == ("dukcapil", "bpjs")
+        assert sources.names == ("bpjs", "dukcapil")
         await sources.check("dukcapil")
         await sources.check("bpjs")
         assert await sources.quota_left("dukcapil") == 2
@@ -179,11 +214,24 @@ async def test_configured_sources_are_asked_counted_warned_of_and_remembered(
         assert [state.reachable for state in sources.states()] == [True, True]
         expected = {"source": "dukcapil", "day": "2026-11-21", "threshold": 2, "calls_left": 2}
         assert told == [("source:quota_low:warning", expected)]
-        with pytest.raises(NotFound, match="dukcapil, bpjs"):
+        with pytest.raises(NotFound, match="bpjs, dukcapil"):
             await sources.check("nobody")
     await sources.aclose()
     again = build_sources(path, database, clock)
     silent = await one(again, "dukcapil", siti, {"dukcapil_full_name"})
     assert isinstance(silent, Unavailable)
-    assert silent.last_known_as_of == TODAY
+    assert silent.last_known == {"dukcapil_full_name": LastKnown("match", TODAY)}
     await again.aclose()
+
+
+async def test_what_the_agreement_with_dukcapil_spells_otherwise_is_sent_so(
+    database: Database, tmp_path: Path
+) -> None:
+    dukcapil = DukcapilSimulator((), accounts=(Account(password="rahasia"),))
+    spelling = 'spelling = { ip_user = "IP_USERS" }\n'
+    with served(dukcapil.app) as url:
+        sources = build_sources(write(tmp_path, DUKCAPIL.format(url=url) + spelling), database, Clock())
+        await sources.check("dukcapil")
+        await sources.aclose()
+    (names,) = dukcapil.requests
+    assert names == {"USER_ID", "PASSWORD", "IP_USERS", "NIK", "TRESHOLD"}

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from connectors.base import Connector, NotFound, Outcome, Record, Subject, Unavailable
+from connectors.base import Connector, LastKnown, NotFound, Outcome, Record, Subject, Unavailable
 from gateway.database import Database
 from gateway.sources.last_known import Remembering, forget_verdicts
 from gateway.sources.tables import last_verdicts
@@ -57,7 +57,7 @@ def stored(database: Database) -> set[tuple[int, str, str | None, date]]:
         return {(row[0].int, row[1], row[2], row[3]) for row in connection.execute(select(*columns))}
 
 
-async def test_an_outage_tells_the_day_of_the_last_answer_and_not_the_answer(
+async def test_an_outage_comes_with_what_was_said_before_it_and_the_day_of_that(
     remembering: Remembering, source: ScriptedSource, clock: Clock
 ) -> None:
     await ask(remembering, SITI)
@@ -66,12 +66,13 @@ async def test_an_outage_tells_the_day_of_the_last_answer_and_not_the_answer(
     source.says = None
     told, never_asked = await ask(remembering, SITI, SRI)
     assert isinstance(told, Unavailable)
-    assert (told.last_known_as_of, told.cause) == (TODAY, "down")
+    assert told.cause == "down"
+    assert told.last_known == {"state": LastKnown("alive", TODAY), "name": LastKnown("match", TODAY)}
     assert isinstance(never_asked, Unavailable)
-    assert never_asked.last_known_as_of is None
+    assert never_asked.last_known == {}
 
 
-async def test_the_oldest_day_of_the_asked_fields_is_told(
+async def test_each_field_has_the_day_on_which_it_was_last_said(
     remembering: Remembering, source: ScriptedSource, clock: Clock
 ) -> None:
     await ask(remembering, SITI)
@@ -84,27 +85,9 @@ async def test_the_oldest_day_of_the_asked_fields_is_told(
     (state,) = await ask(remembering, SITI, fields=frozenset({"state"}))
     assert isinstance(both, Unavailable)
     assert isinstance(state, Unavailable)
-    assert (both.last_known_as_of, state.last_known_as_of) == (TODAY, TODAY + timedelta(days=2))
-
-
-@pytest.mark.parametrize(("days", "answers"), [(3, True), (4, False)])
-async def test_a_remembered_answer_stands_in_only_where_an_age_is_given_and_kept(
-    source: ScriptedSource, database: Database, clock: Clock, days: int, answers: bool
-) -> None:
-    remembering = Remembering(source, database, clock, timedelta(days=3), words=WORDS)
-    await ask(remembering, SITI)
-    await kept(remembering)
-    clock.days_pass(days)
-    source.says = None
-    (told,) = await ask(remembering, SITI)
-    if answers:
-        assert told == Record(
-            UUID(int=1), {"state": "alive", "name": "match"}, TODAY, dict.fromkeys(BOTH, TODAY)
-        )
-    else:
-        assert isinstance(told, Unavailable)
-        assert told.last_known_as_of == TODAY
-    await remembering.aclose()
+    later = TODAY + timedelta(days=2)
+    assert both.last_known == {"state": LastKnown("alive", later), "name": LastKnown("match", TODAY)}
+    assert state.last_known == {"state": LastKnown("alive", later)}
 
 
 async def test_what_is_not_a_listed_word_is_never_stored(
@@ -154,7 +137,7 @@ async def test_a_database_that_is_gone_costs_the_memory_and_not_the_answer(
     source.says = None
     (untold,) = await ask(remembering, SITI)
     assert isinstance(untold, Unavailable)
-    assert untold.last_known_as_of is None
+    assert untold.last_known == {}
     await remembering.aclose()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -19,10 +20,11 @@ from connectors.transport.settings import SourceSettings
 from gateway.database import Database
 from gateway.errors import Conflict
 from gateway.registry.connector import RegistryConnector
-from gateway.registry.tables import enrolments
+from gateway.registry.tables import enrolments, people
 from gateway.sources.programme_lists import FoundDouble, NotTaken, ProgrammePull, PullReport
 from gateway.sources.tables import programme_cursors
 from tests.connectors.simulated import Stage, served
+from tests.gateway.registry.files import export_row, take
 from tests.gateway.sources.populace import NIK, TODAY, Clock, settle
 
 START, LATER = date(2026, 1, 1), date(2026, 7, 1)
@@ -182,6 +184,25 @@ async def test_the_list_replaces_what_an_export_only_flagged_and_leaves_other_pr
     assert {row for row in held(database) if row[0] == 1} == {
         (1, "PKH", START, None, "pkh-list"),
         (1, "BPNT", LATER, None, "dtks-export"),
+    }
+
+
+async def test_a_registry_file_that_flags_otherwise_leaves_the_list_s_word(
+    database: Database, pkh: ProgrammeListSource, tmp_path: Path
+) -> None:
+    flagged = export_row("A", NIK=NIK(90001), Bansos_PKH="Y", Bansos_BPNT="Y", periode="2026-Q3")
+    take(database, tmp_path, flagged, as_of=date(2026, 8, 1))
+    with database.reading() as connection:
+        known = connection.execute(select(people.c.id).where(people.c.dtks_id == "A")).scalar_one().int
+    # The first of the two who hold this NIK goes, so that the list finds one.
+    with database.unit_of_work() as connection:
+        connection.execute(people.delete().where(people.c.source_key == "test-1"))
+    assert (await pull(database, pkh)).superseded == 1
+    later = flagged | {"Bansos_PKH": "T", "Bansos_BPNT": "T", "periode": "2026-Q4"}
+    take(database, tmp_path, later, as_of=date(2026, 11, 22), clock=lambda: datetime(2026, 12, 1, tzinfo=UTC))
+    assert {row for row in held(database) if row[0] == known} == {
+        (known, "PKH", START, None, "pkh-list"),
+        (known, "BPNT", LATER, date(2026, 10, 1), "dtks"),
     }
 
 

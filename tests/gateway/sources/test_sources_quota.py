@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from connectors.dukcapil.quota import Grant, QuotaLedger
+from connectors.quota import Grant, QuotaLedger
 from connectors.simulators.dukcapil import DukcapilSimulator
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
@@ -103,7 +103,7 @@ def test_a_crowd_is_counted_as_if_each_came_alone(database: Database, acts: list
 
 
 def test_two_processes_with_a_thousand_questions_send_exactly_the_quota_of_five_hundred(
-    database: Database, tmp_path: Path
+    database: Database,
 ) -> None:
     database_url = database.engine.url.render_as_string(hide_password=False)
     simulator = DukcapilSimulator(
@@ -111,12 +111,10 @@ def test_two_processes_with_a_thousand_questions_send_exactly_the_quota_of_five_
         + [{"nik": f"357801440387{serial:04}", "full_name": "SITI CONTOH"} for serial in range(9000, 9500)],
         daily_quota=100_000,  # the source itself would answer them all
     )
-    for name, text in {"user_id": "latihan", "password": "rahasia", "ip_user": "10.0.0.1"}.items():
-        (tmp_path / name).write_text(text)
     with served(simulator.app) as url:
         processes = [
             subprocess.Popen(
-                [sys.executable, str(ASKER), database_url, url, str(tmp_path), first],
+                [sys.executable, str(ASKER), database_url, url, first],
                 stdout=subprocess.PIPE,
                 stdin=subprocess.PIPE,
                 cwd=ASKER.parents[3],

@@ -16,11 +16,9 @@ from connectors.transport.observed import SourceState
 from gateway.database import Database
 from gateway.sources.folder import Sources, build_sources
 from gateway.sources.reports import overviews
-from gateway.sources.training import TrainingPeople, training
+from gateway.sources.training import training
 from gateway.sources.watch import SourceWatch
 from tests.gateway.sources.populace import TODAY
-
-NOBODY = TrainingPeople(dukcapil=(), bpjs=(), programmes=())
 
 
 def now() -> datetime:
@@ -45,7 +43,7 @@ def watched(
 async def test_a_source_that_goes_and_comes_back_is_told_once_each_time(
     database: Database, tmp_path: Path
 ) -> None:
-    with training(NOBODY, tmp_path) as simulators:
+    with training((), tmp_path) as simulators:
         sources = build_sources(simulators.file, database, now)
         watch, told, quotas = watched(sources, database)
         await watch.look()
@@ -71,17 +69,17 @@ async def test_a_source_that_goes_and_comes_back_is_told_once_each_time(
 
 async def test_a_database_that_is_gone_ends_no_watch_and_asks_no_source_uncounted(tmp_path: Path) -> None:
     gone = Database("postgresql://nobody@127.0.0.1:1/none")
-    with training(NOBODY, tmp_path) as simulators:
+    with training((), tmp_path) as simulators:
         sources = build_sources(simulators.file, gone, now)
         watch, told, quotas = watched(sources, gone)
         await watch.look()
         assert told == [("source:not_reported", {"error": "StoreUnavailable", "level": "warning"})]
         assert quotas["dukcapil"] is None
-        (dukcapil, *_) = sources.connectors
+        (dukcapil,) = [one for one in sources.connectors if one.name == "dukcapil"]
         siti = Subject("3578014708990001", UUID(int=1), {})
         deadline = asyncio.get_running_loop().time() + 30
         (outcome,) = await dukcapil.fetch([siti], frozenset({"dukcapil_person_state"}), TODAY, deadline)
         assert isinstance(outcome, Unavailable)
         assert "quota ledger" in outcome.cause
-        assert simulators.dukcapil.calls == 0
+        assert {state.name: state.attempts for state in sources.states()}["dukcapil"] == 0
         await sources.aclose()

@@ -1,4 +1,4 @@
-"""Dukcapil's daily quota: every call is counted before it is made, over all processes, and stops in time.
+"""A source's daily quota: every call is counted before it is made, over all processes, and stops in time.
 
 The count is kept by a `QuotaLedger`, which the gateway implements on its database. Where the ledger cannot be
 reached, nothing is granted: a call that is not counted is not made.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from connectors.base import Unavailable
 
@@ -44,6 +44,15 @@ class QuotaLedger(Protocol):
 
     async def remaining(self, source: str, day: date, limit: int) -> int:
         """How many calls of `day` are left."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A connector whose source counts our calls."""
+
+    async def quota_left(self) -> int:
+        """How many calls are left today (Asia/Jakarta)."""
         ...
 
 
