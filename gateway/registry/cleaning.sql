@@ -2,7 +2,7 @@
 --
 -- Given beforehand: view `raw` (row, short, long, and every field of columns.py, as text, NULL where the file has no such column); tables
 -- `places` (the five place columns, region), `repeated` (key, first_row), `disagreeing` (household); variables
--- as_of, default_period (or NULL), has_person_key.
+-- as_of, default_period (or NULL), has_person_key, has_decile.
 -- A row with problems is rejected; one with warnings is taken. Both are lists of `field:what`.
 
 CREATE TEMP MACRO said(text) AS
@@ -137,7 +137,8 @@ SELECT
              WHEN family_card_number IS NOT NULL AND good_card IS NULL THEN 'family_card_number:malformed' END,
         CASE WHEN region IS NULL THEN 'region_code:none' WHEN length(region) < 13 THEN 'region_code:partial' END,
         CASE WHEN coalesce(family_relation, relation_code) IS NOT NULL AND good_relation IS NULL THEN 'family_relation:unknown' END,
-        CASE WHEN decile_disputed THEN 'decile:disputed' END) AS warnings,
+        CASE WHEN decile_disputed THEN 'decile:disputed' WHEN undetermined(decile) THEN 'decile:undetermined'
+             WHEN decile IS NULL AND getvariable('has_decile') THEN 'decile:empty' END) AS warnings,
     source_key,
     dtks_id,
     good_nik AS nik,

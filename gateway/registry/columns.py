@@ -65,6 +65,10 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "synthetic": ("sintetis", "synthetic"),
 }
 FIELDS = tuple(_SPELLINGS)
+# What a registry file may be, and the word by which the registry knows what such a file said.
+FILE_FORMATS = ("dtks", "dtsen")
+# What answers rest on most: a file without a column for one of these says nothing of it, for anybody.
+_WEIGHTY = ("decile", "pbi", "pkh", "bpnt", "identity_status")
 _FIELD_OF = {spelling: field for field, spellings in _SPELLINGS.items() for spelling in spellings}
 _NEEDED = ("full_name", "nik")
 _NOT_SPELLING = re.compile(r"[^a-z0-9]+")
@@ -78,6 +82,11 @@ class FileColumns:
     position: Mapping[str, int]
     heading: Mapping[str, str]
     ignored: tuple[str, ...]
+
+    @property
+    def unstated(self) -> Mapping[str, str]:
+        """Weighty fields for which the file has no column, each with a heading that would be understood."""
+        return {field: _SPELLINGS[field][0] for field in _WEIGHTY if field not in self.position}
 
     @property
     def file_format(self) -> str:

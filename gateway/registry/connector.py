@@ -95,7 +95,8 @@ _DATES: Mapping[str, ColumnElement[Any]] = {
 
 
 def _programmes(joined: str | None) -> tuple[str, ...]:
-    return tuple(sorted(joined.split(","))) if joined else ()
+    # Two sources may tell of one membership with different first days, and both stand.
+    return tuple(sorted(set(joined.split(",")))) if joined else ()
 
 
 def _quarter(first_day: date | None) -> str | None:
@@ -105,9 +106,9 @@ def _quarter(first_day: date | None) -> str | None:
 # What a field makes of its column, where the two differ.
 _READINGS: Mapping[str, Callable[[Any], Value]] = {"enrolments": _programmes, "decile_period": _quarter}
 
-# Of every selected row: whose it is, by which number it was found, and how old it is.
-_ID, _NIK, _AS_OF = 0, 1, 2
-_HEAD = (people.c.id, people.c.nik, people.c.as_of)
+# Of every selected row: whose it is, by which number it was found, how old it is, and if it is invented.
+_ID, _NIK, _AS_OF, _SYNTHETIC = 0, 1, 2, 3
+_HEAD = (people.c.id, people.c.nik, people.c.as_of, people.c.synthetic)
 
 Row = Sequence[Any]
 _Question = tuple[Sequence[Subject], frozenset[str], date]
@@ -129,7 +130,7 @@ class _Reader:
             # A status is known from its day on; what held before, the registry no longer knows.
             if day > on_date and name in STATUS_VOCABULARY:
                 values[name] = None
-        return Record(row[_ID], values, row[_AS_OF], as_of)
+        return Record(row[_ID], values, row[_AS_OF], as_of, row[_SYNTHETIC])
 
 
 def _positions(selected: frozenset[str]) -> tuple[dict[str, int], dict[str, int]]:

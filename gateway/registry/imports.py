@@ -45,7 +45,8 @@ class ImportReport:
     """What became of a file's rows: `read` is the sum of the next three.
 
     `warnings` counts people that were taken with less than the file meant to say, by `field:what`;
-    `ignored` are the headings that mean nothing to the registry.
+    `ignored` are the headings that mean nothing to the registry. `unstated` are weighty fields for which the
+    file has no column, so that all stays as it was known, each with a heading that would be understood.
     """
 
     read: int
@@ -56,6 +57,7 @@ class ImportReport:
     as_of: date
     warnings: Mapping[str, int] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    unstated: Mapping[str, str] = field(default_factory=dict)
 
 
 def utc_now() -> datetime:
@@ -135,7 +137,10 @@ def _bring_in(
     if imported > figures_of:
         _analyze(database)
     counts = (read, imported, unchanged, rejected)
-    return ImportReport(*counts, file.columns.file_format, as_of, dict(warnings), file.columns.ignored)
+    columns = file.columns
+    return ImportReport(
+        *counts, columns.file_format, as_of, dict(warnings), columns.ignored, columns.unstated
+    )
 
 
 def _merge_chunk(database: Database, merge: Merge, chunk: Chunk) -> tuple[Merged, list[tuple[int, str]]]:

@@ -4,6 +4,10 @@ The rules: a row is matched to a person by the source's key, never by name. What
 is taken as it says, also when it is empty; what it has no column for stays. A status stays when the file
 does not state it, or when a younger statement is known. A row older than what is known of its person adds
 history (the decile of its quarter) and changes nothing else. Running the same chunk again changes nothing.
+
+An enrolment that another source told, such as the programme's own list, is not for a file's flag to end or
+to alter: the list is the closer source. The reverse is `gateway.sources.programme_lists`: what a list says
+of its own programme takes the place of what a file's flag made of the same membership.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Database
-from gateway.registry.columns import FileColumns
+from gateway.registry.columns import FILE_FORMATS, FileColumns
 from gateway.registry.staging import filled, random_id, staged
 from gateway.registry.tables import STATUS_VOCABULARY, enrolments, household_deciles, households, people
 
@@ -172,6 +176,7 @@ class Merge:
         return into.on_conflict_do_update(
             index_elements=["person_id", "programme", "starts_on"],
             set_={"ends_on": None, "source": into.excluded.source, "as_of": into.excluded.as_of},
+            where=_TOLD_BY_A_FILE,
         )
 
     def _rank_households(self) -> Executable:
@@ -285,6 +290,7 @@ def _give_lasting_keys() -> Executable:
     )
 
 
+_TOLD_BY_A_FILE = enrolments.c.source.in_(FILE_FORMATS)
 _ENROLLED = ["person_id", "programme", "starts_on", "source", "as_of"]
 
 
@@ -310,7 +316,7 @@ def _begin_enrolments(flags: Iterable[str]) -> Executable:
 
 
 def _end_enrolments(flags: Iterable[str]) -> Executable:
-    """Whoever is enrolled and no longer listed was so until the file's quarter began, or until its day."""
+    """Whoever a file enrolled and no longer lists was so until this one's quarter began, or until its day."""
     no_longer_listed = case(
         *((enrolments.c.programme == PROGRAMMES[flag], ~staged.c[flag]) for flag in flags), else_=false()
     )
@@ -327,6 +333,7 @@ def _end_enrolments(flags: Iterable[str]) -> Executable:
             ~staged.c.is_older,
             enrolments.c.ends_on.is_(None),
             enrolments.c.as_of <= _AS_OF,
+            _TOLD_BY_A_FILE,
             no_longer_listed,
         )
     )

@@ -123,6 +123,7 @@ class Reading:
         self._set("as_of", as_of)
         self._set("default_period", period_from)
         self._set("has_person_key", file.columns.file_format == "dtks")
+        self._set("has_decile", "decile" in file.columns.position)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -76,7 +76,9 @@ _REASONS_OF_FIELD: Mapping[str, tuple[str, str]] = {
 }
 # The one fault that only the registry can see.
 UNMATCHABLE = "nik:shared"
-_HEADINGS = ("row", "column", "alasan", "reason")
+# Rows are numbered as a spreadsheet that shows the file numbers them.
+_HEADINGS = ("row (headings are row 1)", "column", "alasan", "reason")
+_HEADING_ROWS = 1
 _ROW_AS_A_WHOLE = "row"
 # Where the heading is not in the file, the name that the reader will look for.
 _USUAL_HEADING = {"dtks_id": "Id_DTKS", "nik": "NIK", "full_name": "Nama", "period": "periode"}
@@ -89,6 +91,8 @@ WARNINGS: Mapping[str, str] = {
     "region_code:none": "a place that could not be found in the region table",
     "region_code:partial": "a place found only as far as its district or above",
     "family_relation:unknown": "a family relation that is not one of SIAK's",
+    "decile:undetermined": "a decile that the file says is not determined yet",
+    "decile:empty": "nothing in the column of the decile; what was known of it stays",
     "decile:disputed": "a family with two deciles in one file; its decile is held as undetermined",
 }
 
@@ -113,7 +117,7 @@ class RejectFile:
         if self._path is None:
             return
         lines = [
-            (row, self._heading(problem), *reason(problem))
+            (row + _HEADING_ROWS, self._heading(problem), *reason(problem))
             for row, problems in faults
             for problem in problems.split(",")
         ]

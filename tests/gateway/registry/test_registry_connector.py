@@ -9,14 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, insert
 
 from connectors.base import Ambiguous, NotFound, Outcome, Record, Subject
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
 from gateway.registry.connector import RegistryConnector
 from gateway.registry.personas import PERSONAS
-from gateway.registry.tables import STATUS_VOCABULARY
+from gateway.registry.tables import STATUS_VOCABULARY, enrolments
 from tests.gateway.registry.files import AS_OF, export_row, person, take
 
 pytestmark = pytest.mark.anyio
@@ -176,6 +176,16 @@ async def test_the_day_picks_the_decile_and_the_enrolments(
     for day, (decile, period, enrolled) in expected.items():
         values = (await _record(registry, _nik(_NIK), day)).values
         assert (values["decile"], values["decile_period"], values["enrolments"]) == (decile, period, enrolled)
+
+
+async def test_a_programme_of_which_two_sources_tell_is_named_once(
+    registry: RegistryConnector, database: Database, tmp_path: Path
+) -> None:
+    take(database, tmp_path, export_row(Bansos_PKH="Y", PBI_JKN="Y"))
+    listed = {"programme": "PKH", "starts_on": date(2026, 1, 1), "source": "pkh-list", "as_of": AS_OF}
+    with database.unit_of_work() as connection:
+        connection.execute(insert(enrolments), {"person_id": person(database)["id"], **listed})
+    assert (await _record(registry, _nik(_NIK))).values["enrolments"] == ("PBI-JK", "PKH")
 
 
 async def test_days_asked_at_once_do_not_mix(

@@ -31,6 +31,7 @@ from tests.gateway.registry.files import (
 )
 
 _CANARY = "KANARI"
+_ROW = "row (headings are row 1)"
 
 
 def test_a_row_is_kept_as_the_file_says_it(database: Database, tmp_path: Path) -> None:
@@ -124,8 +125,8 @@ def test_faulty_rows_are_rejected_with_their_reasons_and_without_their_values(
     written = rejects.read_text(encoding="utf-8")
     told = list(csv.DictReader(written.splitlines()))
     assert (report.read, report.imported, report.rejected) == (len(_FAULTS) + 1, 1, len(_FAULTS))
-    assert [(int(line["row"]), line["column"]) for line in told] == [
-        (row, column) for row, (column, _, _) in enumerate(_FAULTS, 2)
+    assert [(int(line[_ROW]), line["column"]) for line in told] == [
+        (row, column) for row, (column, _, _) in enumerate(_FAULTS, 3)
     ]
     for line, (_, value, reason) in zip(told, _FAULTS, strict=True):
         assert reason in line["reason"]
@@ -165,7 +166,7 @@ def test_rows_that_do_not_fit_their_headings_are_told_by_their_number(
     report = import_registry(database, file, as_of=AS_OF, rejects=tmp_path / "rejects.csv")
     told = list(csv.DictReader((tmp_path / "rejects.csv").read_text().splitlines()))
     assert (report.read, report.imported, report.rejected) == (8, 5, 3)
-    assert [line["row"] for line in told] == ["2", "3", "4"]
+    assert [line[_ROW] for line in told] == ["3", "4", "5"]
     for line, reason in zip(told, misfits.values(), strict=True):
         assert reason in line["reason"]
 
@@ -204,7 +205,7 @@ def test_the_first_of_several_rows_with_one_id_is_taken(database: Database, tmp_
     report = take(database, tmp_path, *rows, chunk_rows=7, rejects=tmp_path / "rejects.csv")
     assert (report.imported, report.rejected) == (61, 1)
     assert person(database)["full_name"] == "SATU"
-    assert "62,Id_DTKS" in (tmp_path / "rejects.csv").read_text()
+    assert "63,Id_DTKS" in (tmp_path / "rejects.csv").read_text()
 
 
 def test_a_family_with_two_deciles_is_undetermined(database: Database, tmp_path: Path) -> None:
