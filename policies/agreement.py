@@ -2,8 +2,11 @@
 
 An agreement is a file that lawyers and administrators can read. It is loaded strictly: what is empty,
 unknown or above a field's ceiling is refused with its line and the remedy, and "everything" has to be spelt
-out (`everywhere`, `anyone`, `none`). An agreement is identified by the hash of its file's bytes, which
+out (`everywhere`, `anyone`, `none`). An agreement is identified by the hash of its text's bytes, which
 travels into every answer and audit entry.
+
+Whether an agreement is in force is not in its text: that is its life cycle's, and is given by whoever loads
+it. What is still a draft, submitted or approved MUST NOT be put into a book: a book decides requests.
 """
 
 from __future__ import annotations
@@ -12,57 +15,63 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-from policies import regions
+from policies.bounds import Limits, Scope, read_limits, read_scope
 from policies.conditions import ProgrammeRule
 from policies.dictionary import Field, Text, read_text
+from policies.disclosure import DisclosureDelay, read_delay
 from policies.errors import PolicyError
-from policies.strict_yaml import NAME, SLUG, Part, advice, read_yaml
+from policies.strict_yaml import SLUG, Part, advice, content_of, parse_yaml
 from policies.transforms import Transformation, compile_transformation, exceeds_ceiling
+from policies.translation import TranslationGrant, read_grant
 
 if TYPE_CHECKING:
     from policies.plan import Deny, Permit
 
 ELIGIBILITY, RECORDS = "eligibility", "records"
-OPERATIONS = (ELIGIBILITY, RECORDS)
-ACTIVE, SUSPENDED = "active", "suspended"
+# A person asks, through an app that knows who they are, who looked at their record.
+ACCESS_HISTORY = "access_history"
+OPERATIONS = (ELIGIBILITY, RECORDS, ACCESS_HISTORY)
+# The states of the life cycle in which an agreement may be in a book, if only for a refusal to name them.
+ACTIVE: Final = "active"
+SUSPENDED: Final = "suspended"
+EXPIRED: Final = "expired"
+REVOKED: Final = "revoked"
+SUPERSEDED: Final = "superseded"
 PARTIAL, REFUSE = "partial", "refuse"
 MOST_SUBJECTS = 1000
+OLDEST_LAST_KNOWN_DAYS = 3650
 CASES_SUFFIX = ".cases.yaml"
+DOCUMENT_KINDS = ("mou", "pks", "technical_terms", "nda", "sptjm", "dpia")
 
-# UU 27/2022 art. 34: matching data sets and automated decisions need an impact assessment beforehand.
-_REQUIRED_DOCUMENTS = ("pks", "dpia")
-_SLUG_ADVICE = "lower-case letters, digits and hyphens"
+_SLUG_ADVICE = "lower-case letters, digits and hyphens, such as `bpjs-kesehatan`"
 _DOCUMENT = re.compile(r"\S(.*\S)?")
 
 Result = TypeVar("Result")
-Standing = Literal["active", "suspended", "expired", "not_yet_valid"]
+State = Literal["active", "suspended", "expired", "revoked", "superseded"]
+Standing = Literal["active", "suspended", "expired", "not_yet_valid", "revoked", "superseded"]
 
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which people an agreement is about. None means everywhere, or anyone."""
-
-    regions: frozenset[str] | None
-    enrolled_in: frozenset[str] | None
+_OVER: frozenset[str] = frozenset({EXPIRED, REVOKED, SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Agreement:
-    """One agreement as its file says it. `valid_until` is the last day on which it holds.
+    """One agreement as its text says it, and its `state`. `valid_until` is the last day on which it holds.
 
-    `sha256` is of the file's bytes. `fields` holds one compiled transformation for each field named,
-    `drop` included: a field that is dropped is withheld by a decision, not by an oversight. `reasons` lets
-    out what each clause of a programme rule said, and so a yes or no about every field that the rule reads.
+    `sha256` is of the text's bytes; `state` is not in the text. `fields` holds one compiled transformation
+    for each field named, `drop` included: a field that is dropped is withheld by a decision, not by an
+    oversight. `reasons` lets out what each clause of a programme rule said, and so a yes or no about every
+    field that the rule reads. `last_known_max_age_days` is how old an earlier answer of a source that is
+    down may be to stand in for it; None means that none may.
     """
 
     id: str
     version: int
     sha256: str
-    state: str
+    state: State
     consumer: str
     title: Text
     purpose: str
@@ -73,11 +82,15 @@ class Agreement:
     operations: tuple[str, ...]
     programmes: tuple[str, ...]
     scope: Scope
+    limits: Limits
     pseudonym_sector: str | None
     reasons: bool
     fields: Mapping[str, Transformation]
     on_source_failure: str
+    last_known_max_age_days: int | None
     subjects_per_request: int
+    disclosure_delay: DisclosureDelay | None = None
+    translation: TranslationGrant | None = None
 
     @property
     def cited(self) -> Text:
@@ -87,12 +100,17 @@ class Agreement:
         )
 
     def standing(self, today: date) -> Standing:
-        """How it stands on a day (civil date of Indonesia). What is over stays over, suspended or not."""
+        """How it stands on a day (civil date of Indonesia). What is over stays over, whatever the day.
+
+        Only the state `active` can stand as active: any word that is not known counts as suspended.
+        """
+        if self.state in {REVOKED, SUPERSEDED}:
+            return self.state
+        if self.state == EXPIRED or today > self.valid_until:
+            return "expired"
         if today < self.valid_from:
             return "not_yet_valid"
-        if today > self.valid_until:
-            return "expired"
-        return "suspended" if self.state == SUSPENDED else "active"
+        return "active" if self.state == ACTIVE else "suspended"
 
 
 PlanKey = tuple[str, str, str | None, tuple[str, ...] | None, frozenset[str]]
@@ -110,6 +128,7 @@ class AgreementBook:
     programmes: Mapping[str, ProgrammeRule]
     agreements: tuple[Agreement, ...]
     by_consumer: Mapping[str, Mapping[str, Agreement]]
+    purposes: frozenset[str] = frozenset()
     plans: dict[PlanKey, Permit | Deny] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -121,21 +140,25 @@ class AgreementBook:
     ) -> AgreementBook:
         """A book over these agreements, in which a purpose picks exactly one agreement of a consumer.
 
-        Raises PolicyError if two agreements of one consumer share a purpose.
+        One that is over gives way to one that is not, and among those that are over the last one speaks.
+        Raises PolicyError if two that are not over share a consumer and a purpose.
         """
         problems: list[str] = []
         by_consumer: dict[str, dict[str, Agreement]] = {}
         for agreement in agreements:
             own = by_consumer.setdefault(agreement.consumer, {})
-            other = own.setdefault(agreement.purpose, agreement)
-            if other is not agreement:
+            other = own.get(agreement.purpose)
+            if other is None or other.state in _OVER:
+                own[agreement.purpose] = agreement
+            elif agreement.state not in _OVER:
                 problems.append(
                     f"{agreement.id}.yaml:1: purpose: expected one agreement of {agreement.consumer} for "
                     f"{agreement.purpose}, got {other.id} as well, write another purpose or remove one"
                 )
         if problems:
             raise PolicyError(problems)
-        return cls(dictionary, programmes, tuple(agreements), by_consumer)
+        purposes = frozenset(agreement.purpose for agreement in agreements)
+        return cls(dictionary, programmes, tuple(agreements), by_consumer, purposes)
 
     def agreements_of(self, consumer_id: str) -> tuple[Agreement, ...]:
         """Every agreement of one consumer, whatever its state; empty if it has none."""
@@ -166,20 +189,37 @@ def load_agreements(
 
 
 def load_agreement(
-    path: Path, dictionary: Mapping[str, Field], programmes: Mapping[str, ProgrammeRule]
+    path: Path,
+    dictionary: Mapping[str, Field],
+    programmes: Mapping[str, ProgrammeRule],
+    state: State = ACTIVE,
 ) -> Agreement:
-    """One agreement. Raises PolicyError with all problems of the file at once."""
-    root = read_yaml(path)
-    parts = root.mapping(_REQUIRED, _OPTIONAL)
+    """The agreement of a file. Raises PolicyError with all problems of the file at once."""
+    return parse_agreement(content_of(path), str(path), dictionary, programmes, state)
+
+
+def parse_agreement(
+    text: bytes,
+    name: str,
+    dictionary: Mapping[str, Field],
+    programmes: Mapping[str, ProgrammeRule],
+    state: State = ACTIVE,
+) -> Agreement:
+    """The agreement that a text is, in the state given. Raises PolicyError with all problems at once.
+
+    `name` is what messages call the text: a path, or `ID.yaml`. Its stem MUST be the agreement's id.
+    """
+    root = parse_yaml(text, name)
+    parts = root.mapping(_REQUIRED, _OPTIONAL, _RETIRED)
     operations = parts["operations"].words(OPERATIONS, "a list of operations")
     sector = _none_or(
         parts["pseudonym_sector"], lambda part: part.text("a sector, or `none`", SLUG, _SLUG_ADVICE)
     )
     agreement = Agreement(
-        id=_id(parts["id"], path),
+        id=_id(parts["id"], PurePath(name).stem),
         version=parts["version"].whole_number(1, 9999),
         sha256=root.file.sha256,
-        state=parts["state"].word((ACTIVE, SUSPENDED)),
+        state=state,
         consumer=parts["consumer"].text("a consumer's id", SLUG, _SLUG_ADVICE),
         title=read_text(parts["title"]),
         purpose=parts["purpose"].text("one purpose", SLUG, _SLUG_ADVICE),
@@ -191,12 +231,20 @@ def load_agreement(
         valid_until=_last_day(parts),
         operations=operations,
         programmes=_programmes(root, parts, operations, programmes),
-        scope=_scope(parts["scope"], programmes),
+        scope=read_scope(parts["scope"], programmes),
+        limits=read_limits(parts["limits"]),
         pseudonym_sector=sector,
         reasons=parts["reasons"].truth(),
         fields=_fields(parts["fields"], dictionary, operations, sector),
         on_source_failure=parts["on_source_failure"].word((PARTIAL, REFUSE)),
+        last_known_max_age_days=parts["last_known_max_age_days"].whole_number(0, OLDEST_LAST_KNOWN_DAYS)
+        if "last_known_max_age_days" in parts
+        else None,
         subjects_per_request=parts["subjects_per_request"].whole_number(1, MOST_SUBJECTS),
+        disclosure_delay=read_delay(parts["disclosure_delay"]) if "disclosure_delay" in parts else None,
+        translation=read_grant(parts["translation"], sector, _SLUG_ADVICE)
+        if "translation" in parts
+        else None,
     )
     root.file.finish()
     return agreement
@@ -205,7 +253,6 @@ def load_agreement(
 _REQUIRED = (
     "id",
     "version",
-    "state",
     "consumer",
     "title",
     "purpose",
@@ -215,30 +262,32 @@ _REQUIRED = (
     "valid_until",
     "operations",
     "scope",
+    "limits",
     "subjects_per_request",
     "pseudonym_sector",
     "reasons",
     "on_source_failure",
     "fields",
 )
-_OPTIONAL = ("programmes",)
+_OPTIONAL = ("programmes", "last_known_max_age_days", "disclosure_delay", "translation")
+_RETIRED = {"state": "nothing: leave the line away, the gateway keeps whether an agreement is in force"}
 
 
-def _id(part: Part, path: Path) -> str:
+def _id(part: Part, stem: str) -> str:
     written = part.text("the agreement's id", SLUG, _SLUG_ADVICE)
-    if written != path.stem:
-        part.refuse(f"the id that the file is named after, {path.stem}", "the same in both")
+    if written != stem:
+        part.refuse(f"the id that the file is named after, {stem}", "the same in both")
     return written
 
 
 def _documents(part: Part) -> Mapping[str, str]:
+    """Their numbers by kind. Only the agreement's own is needed to read it; `checklist` asks for the rest."""
     documents = {
-        key.text("a kind of document", NAME): value.text("a document's number", _DOCUMENT, "its number")
+        key.word(DOCUMENT_KINDS): value.text("a document's number", _DOCUMENT, "its number")
         for key, value in part.entries("the numbers of the documents")
     }
-    for name in _REQUIRED_DOCUMENTS:
-        if name not in documents:
-            part.refuse(f"the number of the {name}", f"`{name}: number`", got="none")
+    if "pks" not in documents:
+        part.refuse("the number of the pks", "`pks: number`", got="none")
     return documents
 
 
@@ -260,29 +309,6 @@ def _programmes(
     if ELIGIBILITY not in operations and not parts["operations"].refused:
         parts["programmes"].refuse("no programmes without the operation eligibility", "the line away")
     return parts["programmes"].words(known, "a list of programmes")
-
-
-def _scope(part: Part, known: Mapping[str, ProgrammeRule]) -> Scope:
-    parts = part.mapping(("regions", "enrolled_in"))
-    where, who = parts["regions"], parts["enrolled_in"]
-    return Scope(
-        regions=None if where.is_word("everywhere") else _regions(where),
-        enrolled_in=None
-        if who.is_word("anyone")
-        else frozenset(who.words(known, "`anyone`, or a list of programmes")),
-    )
-
-
-def _regions(part: Part) -> frozenset[str]:
-    codes: set[str] = set()
-    for item in part.items("`everywhere`, or a list of region codes"):
-        code = item.text("a dotted region code in quotes")
-        if not regions.is_region_code(code):
-            item.refuse(
-                "a dotted region code in quotes", 'it as "35", "35.78", "35.78.01" or "35.78.01.1001"'
-            )
-        codes.add(code)
-    return frozenset(codes)
 
 
 def _fields(

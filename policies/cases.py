@@ -29,15 +29,13 @@ from policies.dictionary import Field, Text, Value, read_text
 from policies.errors import PolicyError
 from policies.plan import Plan
 from policies.pseudonym import derive_sector_key
+from policies.refusals import SOURCE_UNAVAILABLE
 from policies.regions import is_region_code
 from policies.release import Unknown, release
-from policies.strict_yaml import Part, read_yaml
+from policies.strict_yaml import Part, content_of, parse_yaml
 
 # Stands in a case where a pseudonymised identifier comes out: its text depends on a key, its kind does not.
 A_PSEUDONYM = "(pseudonym)"
-
-# The exchange refuses so, when an agreement wants all or nothing and a source is down.
-SOURCE_UNAVAILABLE = "source_unavailable"
 
 _KEY_OF_CASES = b"the sector keys of cases protect nobody"
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -109,7 +107,14 @@ def check_cases(folder: Path, book: AgreementBook) -> list[Checked]:
 
 def load_cases(path: Path, agreement: Agreement, dictionary: Mapping[str, Field]) -> tuple[Case, ...]:
     """The cases of one agreement. Raises PolicyError with all problems of the file at once."""
-    root = read_yaml(path)
+    return parse_cases(content_of(path), str(path), agreement, dictionary)
+
+
+def parse_cases(
+    text: bytes, name: str, agreement: Agreement, dictionary: Mapping[str, Field]
+) -> tuple[Case, ...]:
+    """The cases that a text holds; `name` is what messages call it. Raises PolicyError as load does."""
+    root = parse_yaml(text, name)
     parts = root.mapping(("people", "cases"))
     people = {
         key.text("a name for the person"): _person(value, dictionary)

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from policies.ages import age_on
 from policies.dictionary import Ceiling, Field, Text, Value, read_text
 from policies.errors import PolicyError
-from policies.strict_yaml import NAME, Part, advice, read_yaml
+from policies.strict_yaml import NAME, Part, advice, content_of, parse_yaml
 
 Answer = Literal["yes", "no", "unknown"]
 Decision = Literal["eligible", "ineligible", "unknown"]
@@ -124,8 +124,16 @@ def load_rules(folder: Path, dictionary: Mapping[str, Field]) -> Mapping[str, Pr
 
 
 def load_rule(path: Path, dictionary: Mapping[str, Field]) -> ProgrammeRule:
-    """One rule. Raises PolicyError with all problems of the file at once."""
-    root = read_yaml(path)
+    """The rule of a file. Raises PolicyError with all problems of the file at once."""
+    return parse_programme(content_of(path), str(path), dictionary)
+
+
+def parse_programme(text: bytes, name: str, dictionary: Mapping[str, Field]) -> ProgrammeRule:
+    """The rule that a text is. Raises PolicyError with all problems at once.
+
+    `name` is what messages call the text: a path, or `PROGRAMME.yaml` in lower case, as files are named.
+    """
+    root = parse_yaml(text, name)
     parts = root.mapping(("programme", "version", "title", "clauses"), ("parameters",))
     written = _written_parameters(parts["parameters"]) if "parameters" in parts else {}
     parameters: dict[str, tuple[Dated, ...]] = {}
@@ -135,14 +143,15 @@ def load_rule(path: Path, dictionary: Mapping[str, Field]) -> ProgrammeRule:
         if clause.id in clauses:
             part.refuse("each clause id once", "another id", got=f"{clause.id!r} a second time")
         clauses[clause.id] = clause
-    for name in written.keys() - parameters.keys():
+    for unused in sorted(written.keys() - parameters.keys()):
         parts["parameters"].refuse(
-            "parameters that a clause uses", "it into a clause, or remove it", got=f"{name!r}"
+            "parameters that a clause uses", "it into a clause, or remove it", got=f"{unused!r}"
         )
     programme = parts["programme"].text("the programme's name")
-    if f"{programme.lower()}.yaml" != path.name:
+    file_name = PurePath(name)
+    if f"{programme.lower()}.yaml" != file_name.name:
         parts["programme"].refuse(
-            f"the programme that the file is named after, {path.stem}", "the same in both"
+            f"the programme that the file is named after, {file_name.stem}", "the same in both"
         )
     rule = ProgrammeRule(
         programme=programme,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from policies import refusals
-from policies.agreement import ACTIVE, RECORDS, Agreement, AgreementBook, PlanKey
+from policies.agreement import ACCESS_HISTORY, ELIGIBILITY, RECORDS, Agreement, AgreementBook, PlanKey
 from policies.plan import Deny, Output, Permit, Plan, Withheld, compile_plan, in_scope
 from policies.regions import intersection
 
@@ -74,14 +74,14 @@ def decide(book: AgreementBook, consumer: ConsumerTerms, request: Request, today
 
 def _refusal(agreement: Agreement, consumer: ConsumerTerms, request: Request, today: date) -> Deny | None:
     """The first clause of the agreement, in the order a lawyer would read it, that the request fails."""
+    standing = agreement.standing(today)
+    if standing != "active":
+        return refusals.OF_STANDING[standing](agreement)
     checks = (
-        (today < agreement.valid_from, refusals.not_yet_valid),
-        (today > agreement.valid_until, refusals.expired),
-        (agreement.state != ACTIVE, refusals.suspended),
         (agreement.pseudonym_sector not in {None, consumer.sector}, refusals.sector_mismatch),
         (request.operation not in agreement.operations, refusals.operation_not_covered),
         (
-            request.operation != RECORDS and request.programme not in agreement.programmes,
+            request.operation == ELIGIBILITY and request.programme not in agreement.programmes,
             refusals.programme_not_covered,
         ),
         (not 1 <= request.subject_count <= agreement.subjects_per_request, refusals.too_many_subjects),
@@ -92,7 +92,7 @@ def _refusal(agreement: Agreement, consumer: ConsumerTerms, request: Request, to
 def _planned(
     book: AgreementBook, agreement: Agreement, consumer: ConsumerTerms, request: Request
 ) -> Permit | Deny:
-    programme = None if request.operation == RECORDS else request.programme
+    programme = request.programme if request.operation == ELIGIBILITY else None
     key: PlanKey = (agreement.sha256, request.operation, programme, request.fields, consumer.regions)
     known = book.plans.get(key)
     if known is None:
@@ -108,8 +108,10 @@ def _compiled(
     regions = intersection(agreement.scope.regions, consumer.regions or None)
     if regions is not None and not regions:
         return refusals.no_common_region(agreement)
-    rule = None if request.operation == RECORDS else book.programmes[request.programme or ""]
-    plan = compile_plan(agreement, book.dictionary, request.fields, rule, regions)
+    rule = book.programmes[request.programme or ""] if request.operation == ELIGIBILITY else None
+    # Who looked is told by the log; of what the registry holds nothing leaves with it.
+    fields = () if request.operation == ACCESS_HISTORY else request.fields
+    plan = compile_plan(agreement, book.dictionary, fields, rule, regions)
     if request.operation == RECORDS and not plan.outputs:
         return refusals.no_field_permitted(agreement)
     return Permit(plan)

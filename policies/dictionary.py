@@ -12,7 +12,7 @@ from datetime import date
 from enum import IntEnum
 from pathlib import Path
 
-from policies.strict_yaml import NAME, Part, read_yaml
+from policies.strict_yaml import NAME, Part, content_of, parse_yaml
 
 # What a source may say of a field; the same as `connectors.base.Value`, which this package may not import.
 Value = str | int | bool | date | tuple[str, ...] | None
@@ -60,11 +60,16 @@ class Field:
 
 def load_dictionary(path: Path) -> Mapping[str, Field]:
     """Every field by its name, in the order of the file. Raises PolicyError with all problems at once."""
-    root = read_yaml(path)
+    return parse_dictionary(content_of(path), str(path))
+
+
+def parse_dictionary(text: bytes, name: str) -> Mapping[str, Field]:
+    """The dictionary that a text is; `name` is what messages call it. Raises PolicyError as load does."""
+    root = parse_yaml(text, name)
     fields: dict[str, Field] = {}
     for key, part in root.entries("one key per field"):
-        name = key.text("a field name", NAME, "lower case letters, digits and _, starting with a letter")
-        fields[name] = _field(name, part)
+        field = key.text("a field name", NAME, "lower case letters, digits and _, starting with a letter")
+        fields[field] = _field(field, part)
     root.file.finish()
     return fields
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from policies.agreement import Agreement, Scope
+from policies.agreement import Agreement
+from policies.bounds import Scope
 from policies.conditions import ProgrammeRule, inputs
 from policies.dictionary import Ceiling, Field, Text, Value
 from policies.regions import covered
@@ -62,6 +63,7 @@ class Plan:
     reasons: bool
     pseudonym_sector: str | None
     on_source_failure: str
+    last_known_max_age_days: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,17 @@ def compile_plan(
         reasons=agreement.reasons,
         pseudonym_sector=agreement.pseudonym_sector,
         on_source_failure=agreement.on_source_failure,
+        last_known_max_age_days=agreement.last_known_max_age_days,
     )
+
+
+def released_fields(agreement: Agreement, dictionary: Mapping[str, Field]) -> dict[str, Transformation]:
+    """Every field that can leave under an agreement, in its form: what neither it nor a ceiling withholds."""
+    return {
+        name: transformation
+        for name, transformation in agreement.fields.items()
+        if _withheld(agreement, dictionary, name) is None
+    }
 
 
 def _outputs(agreement: Agreement, dictionary: Mapping[str, Field], names: Iterable[str]) -> Iterable[Output]:

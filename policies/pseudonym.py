@@ -5,6 +5,9 @@ the same name each time; authenticated, so that a forged or foreign one is refus
 holder of the key, so that the gateway takes it back as an identifier. It is not made from the NIK: a
 corrected NIK renames nobody, and guessing NIKs finds nobody.
 
+A sector's key has versions. Each is derived from the master key and from a random salt of its own, so that
+whoever destroys the salt destroys the version, and with it the way back from the names that it made.
+
 A key MUST NOT be printed, logged or stored by this package, and a pseudonym MUST NOT be written beside a
 national id anywhere.
 """
@@ -29,6 +32,7 @@ from policies.strict_yaml import SLUG
 _MASTER_KEY_BYTES = 32
 _SIV_KEY_BYTES = 64
 _TOKEN_KEY_BYTES = 32
+_SALT_BYTES = 32
 _TOKEN_BYTES = 16
 _SHAPE = re.compile(r"v([1-9][0-9]{0,3})\.([a-z0-9-]+)\.([A-Za-z0-9_-]{43})", re.ASCII)
 
@@ -55,14 +59,48 @@ class SectorKey:
         return [f"v{self.version}".encode(), self.sector.encode()]
 
 
-def derive_sector_key(master_key: bytes, sector: str, version: int = 1) -> SectorKey:
-    """The key of one sector, by HKDF-SHA256 from a master key of at least 32 bytes.
+@dataclass(frozen=True, slots=True, eq=False)
+class SectorKeys:
+    """All that one sector's names are made and taken back with at one moment.
+
+    `by_version` holds the current key and the older ones whose names are still accepted.
+    """
+
+    current: SectorKey
+    by_version: Mapping[int, SectorKey] = field(repr=False)
+
+    @classmethod
+    def only(cls, key: SectorKey) -> SectorKeys:
+        """The keys of a sector that has but one version."""
+        return cls(key, {key.version: key})
+
+    def name(self, person_id: UUID) -> str:
+        """The name by which the sector knows this person from now on."""
+        return pseudonym(person_id, self.current)
+
+    def person(self, text: str) -> UUID:
+        """The person whom the sector knows by this name, of any version that is accepted.
+
+        Raises UnusablePseudonym.
+        """
+        return resolve_pseudonym(text, self.by_version, self.current.sector)
+
+
+def derive_sector_key(
+    master_key: bytes, sector: str, version: int = 1, salt: bytes | None = None
+) -> SectorKey:
+    """The key of one sector, by HKDF-SHA256 from a master key of at least 32 bytes and a salt of 32.
 
     Knowing one sector's key says nothing of another's, nor of the master key. A new version renames every
-    person of the sector; keep the older keys as long as their pseudonyms are to be taken back.
+    person of the sector; keep the older salts as long as their pseudonyms are to be taken back. Without a
+    salt a version can be derived for as long as the master key exists.
     """
     if len(master_key) < _MASTER_KEY_BYTES:
         raise ValueError(f"The master key has {len(master_key)} bytes; it needs {_MASTER_KEY_BYTES} or more.")
+    if salt is not None and len(salt) != _SALT_BYTES:
+        raise ValueError(f"The salt has {len(salt)} bytes; it needs {_SALT_BYTES}.")
+    if salt is not None and not any(salt):
+        raise ValueError("The salt is all zeros, which HKDF takes for no salt.")
     if not SLUG.fullmatch(sector):
         raise ValueError("A sector is named by lower-case letters, digits and single hyphens.")
     if not 1 <= version <= 9999:  # noqa: PLR2004 - what the prefix of a pseudonym can spell
@@ -70,7 +108,7 @@ def derive_sector_key(master_key: bytes, sector: str, version: int = 1) -> Secto
 
     def derived(purpose: str, length: int) -> bytes:
         info = f"gapura/{purpose}/v{version}/{sector}".encode()
-        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(master_key)
+        return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(master_key)
 
     return SectorKey(
         sector=sector,

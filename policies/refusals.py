@@ -5,12 +5,16 @@ The texts name agreements and what they would cover, and MUST NOT repeat anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
-from policies.agreement import Agreement
+from policies.agreement import Agreement, Standing
 from policies.dictionary import Text
 from policies.plan import Deny
+
+# The code with which an exchange refuses after it was permitted: the agreement wants all or nothing, and a
+# source is down.
+SOURCE_UNAVAILABLE = "source_unavailable"
 
 
 def no_agreement() -> Deny:
@@ -87,6 +91,43 @@ def suspended(agreement: Agreement) -> Deny:
             "Ask Pusdatin what has to be met before it is reinstated.",
         ),
     )
+
+
+def revoked(agreement: Agreement) -> Deny:
+    """The agreement was ended before its last day, for good."""
+    return Deny(
+        "agreement_revoked",
+        Text(f"{agreement.cited.id} telah dicabut.", f"{agreement.cited.en} has been revoked."),
+        Text(
+            "Ajukan perjanjian baru kepada Pusdatin bila masih diperlukan.",
+            "Apply to Pusdatin for another agreement if one is still needed.",
+        ),
+    )
+
+
+def superseded(agreement: Agreement) -> Deny:
+    """A later version stands in the agreement's place, and does not cover this purpose."""
+    return Deny(
+        "agreement_superseded",
+        Text(
+            f"{agreement.cited.id} telah digantikan versi berikutnya, yang tujuannya lain.",
+            f"{agreement.cited.en} has been superseded by a later version, which is for another purpose.",
+        ),
+        Text(
+            "Baca perjanjian yang berlaku (GET /v1/agreements) dan gunakan tujuannya.",
+            "Read the agreement in force (GET /v1/agreements) and use its purpose.",
+        ),
+    )
+
+
+# Whatever stands otherwise than active is refused by the word that says how it stands.
+OF_STANDING: Mapping[Standing, Callable[[Agreement], Deny]] = {
+    "not_yet_valid": not_yet_valid,
+    "expired": expired,
+    "suspended": suspended,
+    "revoked": revoked,
+    "superseded": superseded,
+}
 
 
 def sector_mismatch(agreement: Agreement) -> Deny:

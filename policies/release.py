@@ -15,7 +15,7 @@ from policies.plan import Plan
 from policies.pseudonym import SectorKey
 from policies.transforms import Claim, Leaving, Occasion
 
-__all__ = ["Released", "Unknown", "release"]
+__all__ = ["Released", "Unknown", "release", "unknown_field"]
 
 
 class Unknown(NamedTuple):
@@ -53,7 +53,7 @@ def release(
     for output in plan.outputs:
         name, reads = output.name, output.reads
         if reads in unknown:
-            exceptions[name] = _unknown(unknown[reads])
+            exceptions[name] = unknown_field(unknown[reads])
             continue
         value = output.apply(values.get(reads), claims.get(name), occasion)
         if value is None:
@@ -63,10 +63,11 @@ def release(
     return Released(leaving, exceptions)
 
 
-def _unknown(state: Unknown) -> dict[str, Any]:
+def unknown_field(state: Unknown) -> dict[str, Any]:
+    """How an answer says that a field's source gave none."""
     known = state.last_known_as_of
     return {
         "state": "unknown",
-        "since": state.since.isoformat(),
+        "since": state.since.isoformat(timespec="seconds"),
         "last_known_as_of": known.isoformat() if known is not None else None,
     }

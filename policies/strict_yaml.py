@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -121,17 +122,24 @@ class Part:
         """Whether a mapping stands here, empty or not."""
         return isinstance(self._node, yaml.MappingNode)
 
-    def mapping(self, required: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Part]:
-        """The parts under known keys. All required ones are present in what is returned."""
+    def mapping(
+        self,
+        required: Collection[str],
+        optional: Collection[str] = (),
+        retired: Mapping[str, str] = MappingProxyType({}),
+    ) -> Mapping[str, Part]:
+        """The parts under known keys. All required ones are present in what is returned.
+
+        `retired` are keys that earlier texts had, each with what to do instead.
+        """
         allowed = [*required, *optional]
         parts: dict[str, Part] = {}
         for key, value in self.entries(f"a mapping with {', '.join(required) or ', '.join(optional)}"):
             if key.raw in allowed:
                 parts[key.raw] = value
             else:
-                key.refuse(
-                    f"one of the keys {', '.join(allowed)}", advice(key.raw, allowed), got=repr(key.raw)
-                )
+                write = retired.get(key.raw) or advice(key.raw, allowed)
+                key.refuse(f"one of the keys {', '.join(allowed)}", write, got=repr(key.raw))
         for name in required:
             if name not in parts:
                 if not self.refused:
@@ -161,11 +169,11 @@ class Part:
                 found[key.raw] = key, Part(self.file, value_node, self._under(key.raw), _line(value_node))
         return list(found.values())
 
-    def items(self, expected: str) -> list[Part]:
+    def items(self, expected: str, write: str = "") -> list[Part]:
         """The parts of a list that is not empty."""
         node = self._node
         if not isinstance(node, yaml.SequenceNode) or not node.value:
-            self.refuse(expected, "a list with at least one entry, such as `[a, b]`")
+            self.refuse(expected, write or "a list with at least one entry, such as `[a, b]`")
             return []
         return [
             Part(self.file, item, f"{self.place}[{position}]", _line(item))
@@ -190,11 +198,11 @@ class Part:
             self.refuse(expected or f"one of {', '.join(words)}", advice(self.raw, words))
         return "" if self.refused else self.raw
 
-    def words(self, allowed: Iterable[str], expected: str) -> tuple[str, ...]:
+    def words(self, allowed: Iterable[str], expected: str, write: str = "") -> tuple[str, ...]:
         """A list of words of a closed list, not empty, none of them twice."""
         known = list(allowed)
         found: list[str] = []
-        for item in self.items(expected):
+        for item in self.items(expected, write):
             word = item.word(known)
             if word and word in found:
                 item.refuse("each entry once", "the list without this entry", got=f"{word!r} a second time")
@@ -205,11 +213,14 @@ class Part:
     def whole_number(self, lowest: int, highest: int) -> int:
         """A whole number between two bounds, both allowed."""
         expected = f"a whole number from {lowest} to {highest}"
-        value = self.scalar(expected)
-        if type(value) is not int or not lowest <= value <= highest:
-            self.refuse(expected, f"a number such as {lowest}")
-            return lowest
-        return value
+        value = self.scalar(expected, f"a whole number without quotes, such as {lowest}")
+        if type(value) is not int:
+            self.refuse(expected, f"a whole number without quotes, such as {lowest}")
+        elif not lowest <= value <= highest:
+            self.refuse(expected, f"{lowest if value < lowest else highest}, or a number between")
+        else:
+            return value
+        return lowest
 
     def truth(self) -> bool:
         """The word true or the word false; YAML's other spellings are refused."""
@@ -217,17 +228,17 @@ class Part:
 
     def day(self) -> date:
         """A date, spelt YYYY-MM-DD."""
-        value = self.scalar("a date")
+        value = self.scalar("a date", "it as YYYY-MM-DD, without quotes")
         if type(value) is not date:
             self.refuse("a date", "it as YYYY-MM-DD, without quotes")
             return date.min
         return value
 
-    def scalar(self, expected: str) -> Scalar:
+    def scalar(self, expected: str, write: str = "") -> Scalar:
         """A text, whole number, date, true or false, in the one spelling allowed for each."""
         node, raw = self._node, self.raw
         if not isinstance(node, yaml.ScalarNode) or node.tag == _TAG + "null":
-            self.refuse(expected, "a value")
+            self.refuse(expected, write or "a value")
         elif node.tag == _TAG + "str" and raw.strip():
             return raw
         elif node.tag == _TAG + "int" and _DECIMAL.fullmatch(raw):
@@ -241,7 +252,8 @@ class Part:
                 self.refuse("a day of the calendar", "an existing date, as YYYY-MM-DD")
         else:
             self.refuse(
-                expected, f'"{raw}" in quotes if the text is meant, else 12, true, false or YYYY-MM-DD'
+                expected,
+                write or f'"{raw}" in quotes if the text is meant, else 12, true, false or YYYY-MM-DD',
             )
         return ""
 
@@ -249,29 +261,33 @@ class Part:
         return f"{self.place}.{key}" if self.place else key
 
 
-def read_yaml(path: Path) -> Part:
-    """The root of a YAML file. Raises PolicyError if it cannot be read as one plain YAML document."""
+def content_of(path: Path) -> bytes:
+    """The bytes of a file. Raises PolicyError if it cannot be read."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise PolicyError(
             [f"{path}:1: expected a readable file, got {error.strerror}, write the file"]
         ) from error
-    file = SourceFile(str(path), hashlib.sha256(content).hexdigest())
+
+
+def parse_yaml(content: bytes, name: str) -> Part:
+    """The root of a YAML text, which messages call `name`. Raises PolicyError unless it is one document."""
+    file = SourceFile(name, hashlib.sha256(content).hexdigest())
     try:
         node = _PlainLoader(content).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise PolicyError(
-            [f"{path}:{line}: expected plain YAML, got {error.problem}, write it out"]
+            [f"{name}:{line}: expected plain YAML, got {error.problem}, write it out"]
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PolicyError([f"{path}:1: expected UTF-8 text, got other bytes, write UTF-8"]) from error
+        raise PolicyError([f"{name}:1: expected UTF-8 text, got other bytes, write UTF-8"]) from error
     except RecursionError as error:
-        raise PolicyError([f"{path}:1: expected a few levels, got very many, write it flatter"]) from error
+        raise PolicyError([f"{name}:1: expected a few levels, got very many, write it flatter"]) from error
     if node is None:
-        raise PolicyError([f"{path}:1: expected a mapping, got an empty file, write its keys"])
+        raise PolicyError([f"{name}:1: expected a mapping, got an empty file, write its keys"])
     return Part(file, node, "", _line(node))
 
 

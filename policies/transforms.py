@@ -10,7 +10,6 @@ A transformation MUST NOT disclose more than its level says, for any value whate
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -23,11 +22,10 @@ from policies.dictionary import Ceiling, Field, Value
 from policies.errors import PolicyError
 from policies.pseudonym import SectorKey, identifier_token
 from policies.strict_yaml import advice
+from policies.verdicts import compare_days, compare_numbers, compare_texts, pass_on
 
 Claim = str
 Leaving = str | int | bool | list[str] | None
-
-MATCH, NO_MATCH, UNKNOWN = "match", "no_match", "unknown"
 
 _IDENTIFIER = re.compile(r"[0-9]{16}", re.ASCII)
 _RANGE = re.compile(r"(0|[1-9][0-9]{0,8})(?:-(0|[1-9][0-9]{0,8})|\+)", re.ASCII)
@@ -58,9 +56,11 @@ class Transformation:
 
     `reads` is the field whose value `apply` takes, and `read_level` how much of that field it discloses: the
     field itself at `level`, except for an address, which is generalised to the region that it lies in.
+    `of_type` is the type of the field that it was compiled for.
     """
 
     name: str
+    of_type: str
     parameters: Mapping[str, Any]
     apply: Apply = field(repr=False, compare=False)
     level: Ceiling
@@ -109,12 +109,10 @@ def exceeds_ceiling(transformation: Transformation, dictionary: Mapping[str, Fie
 
 def _keep(field: Field, given: object) -> Transformation:
     _takes_nothing("keep", given)
-    return _made(field, "keep", Ceiling.FULL, _KEEPERS.get(field.type, _nothing))
-
-
-def _pass_on(value: Value, _claim: Claim | None, _occasion: Occasion) -> Leaving:
-    """The source's own comparison; whatever else it says, the answer is unknown."""
-    return value if value in ("match", "no_match") and isinstance(value, str) else "unknown"
+    if field.type not in _KEEPERS:
+        least = "verdict" if field.type == "verdict" else "drop"
+        raise _refusal("a field with a value to keep", f"the type {field.type}", f"`{field.name}: {least}`")
+    return _made(field, "keep", Ceiling.FULL, _KEEPERS[field.type])
 
 
 def _drop(field: Field, given: object) -> Transformation:
@@ -126,9 +124,12 @@ def _verdict(field: Field, given: object) -> Transformation:
     _takes_nothing("verdict", given)
     if field.type in {"words", "image"}:
         raise _refusal("a field with one plain value for a verdict", f"the type {field.type}", "`drop`")
-    if field.type == "verdict":
-        return _made(field, "verdict", Ceiling.VERDICT, _pass_on)
-    return _made(field, "verdict", Ceiling.VERDICT, _compare_days if field.type == "date" else _compare_texts)
+    compare = _COMPARED.get(field.type, compare_texts)
+
+    def apply(value: Value, claim: Claim | None, _occasion: Occasion) -> Leaving:
+        return compare(value, claim)
+
+    return _made(field, "verdict", Ceiling.VERDICT, apply)
 
 
 def _mask(field: Field, given: object) -> Transformation:
@@ -140,15 +141,28 @@ def _mask(field: Field, given: object) -> Transformation:
         raise _refusal(
             f"show_first from 0 to {most}", "something else", f"`mask: {{show_first: {min(1, most)}}}`"
         )
-    first: int = shown
+    masked = _masked_identifier if field.type == "identifier" else _masked_text
+    return _made(field, "mask", Ceiling.REDUCED, masked(shown), {"show_first": shown})
 
+
+def _masked_text(first: int) -> Apply:
     def apply(value: Value, _claim: Claim | None, _occasion: Occasion) -> Leaving:
         if type(value) is not str or not value:
             return None
         # The stars have one length, and a value of which half would show is hidden whole.
         return value[:first] + _STARS if len(value) > 2 * first else _STARS
 
-    return _made(field, "mask", Ceiling.REDUCED, apply, {"show_first": first})
+    return apply
+
+
+def _masked_identifier(first: int) -> Apply:
+    def apply(value: Value, _claim: Claim | None, _occasion: Occasion) -> Leaving:
+        if type(value) is not str or not value:
+            return None
+        # Of anything but 16 digits nobody knows what its beginning would give away.
+        return value[:first] + _STARS if _IDENTIFIER.fullmatch(value) else _STARS
+
+    return apply
 
 
 def _pseudonym(field: Field, given: object) -> Transformation:
@@ -244,6 +258,11 @@ def _ranges(given: object) -> list[tuple[int, int | None, str]]:
     return ranges
 
 
+def ranges_of(bucket: Transformation) -> list[tuple[int, int | None]]:
+    """The ranges of a bucket, ascending and without a gap: lowest and highest number, None for no end."""
+    return [(lowest, highest) for lowest, highest, _ in _ranges(bucket.parameters["ranges"])]
+
+
 def _keep_text(value: Value, _claim: Claim | None, _occasion: Occasion) -> Leaving:
     return value if type(value) is str else None
 
@@ -294,31 +313,11 @@ def _to_level(level: str) -> Apply:
     return apply
 
 
-def _compare_texts(value: Value, claim: Claim | None, _occasion: Occasion) -> Leaving:
-    if type(value) not in {str, int} or claim is None or not claim.strip():
-        return UNKNOWN
-    return MATCH if _plain(str(value)) == _plain(claim) else NO_MATCH
-
-
-def _compare_days(value: Value, claim: Claim | None, _occasion: Occasion) -> Leaving:
-    if type(value) is not date or claim is None:
-        return UNKNOWN
-    try:
-        claimed = date.fromisoformat(claim.strip())
-    except ValueError:
-        return UNKNOWN
-    return MATCH if value == claimed else NO_MATCH
-
-
-def _plain(text: str) -> str:
-    """A text without what a typist varies: case, kinds of white space, kinds of Unicode spelling."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
 def _made(
     field: Field, name: str, level: Ceiling, apply: Apply, parameters: Mapping[str, Any] | None = None
 ) -> Transformation:
-    return Transformation(name, MappingProxyType(dict(parameters or {})), apply, level, field.name, level)
+    told = MappingProxyType(dict(parameters or {}))
+    return Transformation(name, field.type, told, apply, level, field.name, level)
 
 
 def _spelled(spec: object) -> tuple[str, object]:
@@ -327,7 +326,8 @@ def _spelled(spec: object) -> tuple[str, object]:
     if isinstance(spec, Mapping) and len(spec) == 1:
         name, given = next(iter(spec.items()))
         return str(name), given
-    raise _refusal("one transformation", "something else", "`keep`, or `{generalise: year}`")
+    got = f"{len(spec)} of them" if isinstance(spec, Mapping) else "a list"
+    raise _refusal("one transformation", got, "`keep`, or `{generalise: year}`")
 
 
 def _takes_nothing(name: str, given: object) -> None:
@@ -340,9 +340,8 @@ def _kinds_within(ceiling: Ceiling) -> str:
         Ceiling.NEVER: "drop",
         Ceiling.VERDICT: "verdict",
         Ceiling.REDUCED: "mask, generalise, bucket or pseudonym",
-        Ceiling.FULL: "keep",
     }
-    return within[ceiling]
+    return within[ceiling]  # nothing exceeds FULL
 
 
 def _refusal(expected: str, got: str, write: str) -> PolicyError:
@@ -358,6 +357,11 @@ _KEEPERS: Mapping[str, Apply] = {
     "number": _keep_number,
     "date": _keep_day,
     "words": _keep_words,
+}
+_COMPARED: Mapping[str, Callable[[Value, Claim | None], str]] = {
+    "date": compare_days,
+    "number": compare_numbers,
+    "verdict": pass_on,
 }
 _CLASSES_OF_TYPE: Mapping[str, tuple[str, ...]] = {
     "date": ("year", "year_month", "age_band"),

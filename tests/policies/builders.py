@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from policies.agreement import Agreement, AgreementBook, Scope
+from policies.agreement import Agreement, AgreementBook
+from policies.bounds import Limits, Scope
 from policies.conditions import Clause, ProgrammeRule
 from policies.decide import ConsumerTerms, Request
 from policies.dictionary import Ceiling, Field, Text, load_dictionary
@@ -52,10 +53,12 @@ def an_agreement(fields: Mapping[str, Any] | None = None, **changes: Any) -> Agr
         "operations": ("eligibility", "records"),
         "programmes": ("PKH",),
         "scope": Scope(None, None),
+        "limits": Limits(100_000, 300_000_000, 300_000_000),
         "pseudonym_sector": None,
         "reasons": True,
         "fields": compiled({"decile": "keep"} if fields is None else fields),
         "on_source_failure": "partial",
+        "last_known_max_age_days": None,
         "subjects_per_request": 10,
     }
     chosen |= changes

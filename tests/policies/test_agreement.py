@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from policies.agreement import Agreement, load_agreement, load_agreements
+from policies.agreement import Agreement, load_agreement, load_agreements, parse_agreement
+from policies.bounds import Limits
 from policies.dictionary import Ceiling, load_dictionary
 from policies.errors import PolicyError
 from tests.policies.builders import DICTIONARY, a_field, a_rule
@@ -18,7 +19,6 @@ RULES = {programme: a_rule(programme) for programme in ("PKH", "PBI-JK")}
 SOUND = """\
 id: sample
 version: 1
-state: active
 consumer: ministry
 title: {id: judul, en: title}
 purpose: checking
@@ -34,6 +34,10 @@ programmes: [PKH]
 scope:
   regions: ["35", "31.74"]
   enrolled_in: anyone
+limits:
+  requests_per_minute: 60
+  subjects_per_day: 5000
+  new_people_per_day: 400
 subjects_per_request: 100
 pseudonym_sector: kesehatan
 reasons: true
@@ -68,7 +72,10 @@ def test_a_sound_agreement_says_what_its_file_says(tmp_path: Path) -> None:
     assert agreement.programmes == ("PKH",)
     assert agreement.scope.regions == {"35", "31.74"}
     assert agreement.scope.enrolled_in is None
+    assert agreement.limits == Limits(60, 5000, 400)
     assert agreement.reasons is True
+    assert agreement.last_known_max_age_days is None
+    assert agreement.state == "active"
     assert {name: str(made) for name, made in agreement.fields.items()} == {
         "full_name": "drop",
         "birth_date": "generalise (to: year)",
@@ -76,6 +83,15 @@ def test_a_sound_agreement_says_what_its_file_says(tmp_path: Path) -> None:
         "decile": "bucket (ranges: 1-2, 3-10)",
         "family_card_number": "pseudonym",
     }
+
+
+def test_a_text_needs_no_file_and_is_in_the_state_that_its_reader_gives_it() -> None:
+    text = SOUND.replace("reasons: true", "reasons: true\nlast_known_max_age_days: 0").encode()
+    agreement = parse_agreement(text, "sample.yaml", DICTIONARY, RULES, "suspended")
+    assert (agreement.state, agreement.last_known_max_age_days) == ("suspended", 0)
+    assert agreement.sha256 == hashlib.sha256(text).hexdigest()
+    with pytest.raises(PolicyError, match=r"^other\.yaml:1: id: expected the id .*, other, got"):
+        parse_agreement(text, "other.yaml", DICTIONARY, RULES)
 
 
 def test_everything_has_to_be_spelt_out(tmp_path: Path) -> None:
@@ -94,76 +110,90 @@ def test_everything_has_to_be_spelt_out(tmp_path: Path) -> None:
 
 # What stands there, what somebody writes instead, the line that is named, and what is said.
 MISTAKES = [
-    ("purpose: checking", "purpse: checking", 6, "expected one of the keys id, version"),
-    ("purpose: checking", "purpse: checking", 6, "write `purpose`"),
+    ("purpose: checking", "purpse: checking", 5, "expected one of the keys id, version"),
+    ("purpose: checking", "purpse: checking", 5, "write `purpose`"),
     ("purpose: checking", "purpse: checking", 1, "expected the key 'purpose', got no such key"),
-    ("purpose: checking", "purpose:", 6, "expected one purpose, got nothing"),
-    ("purpose: checking", "purpose: ''", 6, "expected one purpose"),
-    ("purpose: checking", "purpose: [checking]", 6, "got a list of 1"),
-    ("purpose: checking", "purpose: no", 6, 'write "no" in quotes'),
-    ("purpose: checking", "purpose: Any Purpose", 6, "write lower-case letters, digits and hyphens"),
-    ("purpose: checking", "purpose: checking\npurpose: other", 7, "got 'purpose' a second time"),
+    ("purpose: checking", "purpose:", 5, "expected one purpose, got nothing"),
+    ("purpose: checking", "purpose: ''", 5, "expected one purpose"),
+    ("purpose: checking", "purpose: [checking]", 5, "got a list of 1"),
+    ("purpose: checking", "purpose: no", 5, 'write "no" in quotes'),
+    ("purpose: checking", "purpose: Any Purpose", 5, "write lower-case letters, digits and hyphens"),
+    ("purpose: checking", "purpose: checking\npurpose: other", 6, "got 'purpose' a second time"),
     ("id: sample", "id: another", 1, "expected the id that the file is named after, sample"),
     ("version: 1", "version: one", 2, "expected a whole number from 1 to 9999, got the text 'one'"),
     ("version: 1", "version: 1.0", 2, "got the number '1.0'"),
     ("version: 1", "version: 01", 2, "expected a whole number"),
     ("version: 1", "version: true", 2, "expected a whole number"),
-    ("state: active", "state: activ", 3, "write `active`"),
-    ("state: active", "state: [active]", 3, "expected one of active, suspended, got a list of 1"),
-    ("{id: judul, en: title}", "{id: judul}", 5, "expected the key 'en'"),
-    ("{id: judul, en: title}", "title", 5, "expected a mapping with id, en, got the text 'title'"),
-    ("{id: judul, en: title}", "{id: judul, en: title, fr: titre}", 5, "got 'fr'"),
-    ("  - UU 0/2026\n", "  []\n", 8, "expected a list of legal bases, got an empty list"),
-    ("  - UU 0/2026\n", "", 7, "expected a list of legal bases, got nothing"),
-    ("  - UU 0/2026\n", "  - 2026\n", 8, 'write "2026" in quotes'),
-    ("  dpia: CONTOH-2\n", "", 10, "expected the number of the dpia, got none"),
-    ("  pks: CONTOH-1", "  pks:", 10, "expected a document's number, got nothing"),
-    ("valid_from: 2026-01-01", "valid_from: 01-01-2026", 12, "expected a date, got the text '01-01-2026'"),
-    ("valid_from: 2026-01-01", "valid_from: 2026-02-30", 12, "expected a day of the calendar"),
-    ("valid_from: 2026-01-01", "valid_from: 2026-1-1", 12, "expected a date"),
-    ("valid_from: 2026-01-01", 'valid_from: "2026-01-01"', 12, "write it as YYYY-MM-DD, without quotes"),
-    ("valid_until: 2026-12-31", "valid_until: 2025-12-31", 13, "expected a day not before valid_from"),
-    ("valid_until: 2026-12-31", "valid_until: forever", 13, "expected a date"),
-    ("[eligibility, records]", "[]", 14, "expected a list of operations, got an empty list"),
-    ("[eligibility, records]", "[eligibility, record]", 14, "write `records`"),
-    ("[eligibility, records]", "[records, records]", 14, "got 'records' a second time"),
-    ("[eligibility, records]", "records", 14, "expected a list of operations, got the text 'records'"),
-    ("[eligibility, records]", "[records]", 15, "expected no programmes without the operation eligibility"),
+    ("{id: judul, en: title}", "{id: judul}", 4, "expected the key 'en'"),
+    ("{id: judul, en: title}", "title", 4, "expected a mapping with id, en, got the text 'title'"),
+    ("{id: judul, en: title}", "{id: judul, en: title, fr: titre}", 4, "got 'fr'"),
+    ("  - UU 0/2026\n", "  []\n", 7, "expected a list of legal bases, got an empty list"),
+    ("  - UU 0/2026\n", "", 6, "expected a list of legal bases, got nothing"),
+    ("  - UU 0/2026\n", "  - 2026\n", 7, 'write "2026" in quotes'),
+    ("  pks: CONTOH-1\n", "", 9, "expected the number of the pks, got none"),
+    (
+        "  dpia: CONTOH-2",
+        "  dipa: CONTOH-2",
+        10,
+        "expected one of mou, pks, technical_terms, nda, sptjm, dpia",
+    ),
+    ("  dpia: CONTOH-2", "  dipa: CONTOH-2", 10, "write `dpia`"),
+    ("  enrolled_in: anyone\n", "  enrolled_in: anyone\nstate: active\n", 18, "got 'state'"),
+    ("requests_per_minute: 60", "requests_per_minute: 0", 19, "a whole number from 1 to 100000"),
+    ("requests_per_minute: 60", "requests_per_minute: 100001", 19, "a whole number from 1 to 100000"),
+    ("  requests_per_minute: 60\n", "", 19, "expected the key 'requests_per_minute'"),
+    ("subjects_per_day: 5000", "subjects_per_day: 300000001", 20, "a whole number from 1 to 300000000"),
+    ("new_people_per_day: 400", "new_people_per_day: 5001", 21, "no more new people than subjects_per_day"),
+    ("new_people_per_day: 400", "new_people_per_day: none", 21, "a whole number from 1 to 300000000"),
+    ("reasons: true", "reasons: true\nlast_known_max_age_days: 3651", 25, "a whole number from 0 to 3650"),
+    ('["35", "31.74"]', '["35", "35"]', 16, "expected each region once"),
+    ("  pks: CONTOH-1", "  pks:", 9, "expected a document's number, got nothing"),
+    ("valid_from: 2026-01-01", "valid_from: 01-01-2026", 11, "expected a date, got the text '01-01-2026'"),
+    ("valid_from: 2026-01-01", "valid_from: 2026-02-30", 11, "expected a day of the calendar"),
+    ("valid_from: 2026-01-01", "valid_from: 2026-1-1", 11, "expected a date"),
+    ("valid_from: 2026-01-01", 'valid_from: "2026-01-01"', 11, "write it as YYYY-MM-DD, without quotes"),
+    ("valid_until: 2026-12-31", "valid_until: 2025-12-31", 12, "expected a day not before valid_from"),
+    ("valid_until: 2026-12-31", "valid_until: forever", 12, "expected a date"),
+    ("[eligibility, records]", "[]", 13, "expected a list of operations, got an empty list"),
+    ("[eligibility, records]", "[eligibility, record]", 13, "write `records`"),
+    ("[eligibility, records]", "[records, records]", 13, "got 'records' a second time"),
+    ("[eligibility, records]", "records", 13, "expected a list of operations, got the text 'records'"),
+    ("[eligibility, records]", "[records]", 14, "expected no programmes without the operation eligibility"),
     ("programmes: [PKH]\n", "", 1, "expected the key 'programmes'"),
-    ("programmes: [PKH]", "programmes: [PHK]", 15, "write `PKH`"),
-    ('["35", "31.74"]', "[]", 17, "expected `everywhere`, or a list of region codes, got an empty list"),
-    ('["35", "31.74"]', "all", 17, "expected `everywhere`"),
-    ('["35", "31.74"]', "", 17, "expected `everywhere`"),
-    ('["35", "31.74"]', "[35]", 17, "got the number '35', write \"35\" in quotes"),
-    ('["35", "31.74"]', "[31.74]", 17, "got the number '31.74', write \"31.74\" in quotes"),
-    ('["35", "31.74"]', '["3174"]', 17, "expected a dotted region code in quotes, got the text '3174'"),
-    ("enrolled_in: anyone", "enrolled_in: everyone", 18, "expected `anyone`, or a list of programmes"),
-    ("enrolled_in: anyone", "enrolled_in: [BLT]", 18, "expected one of PKH, PBI-JK, got the text 'BLT'"),
-    ("  enrolled_in: anyone\n", "", 17, "expected the key 'enrolled_in'"),
-    ("subjects_per_request: 100", "subjects_per_request: 0", 19, "a whole number from 1 to 1000"),
-    ("subjects_per_request: 100", "subjects_per_request: 1001", 19, "a whole number from 1 to 1000"),
-    ("pseudonym_sector: kesehatan", "pseudonym_sector:", 20, "expected a sector, or `none`, got nothing"),
-    ("pseudonym_sector: kesehatan", "pseudonym_sector: a.b", 20, "expected a sector, or `none`"),
-    ("pseudonym_sector: kesehatan", "pseudonym_sector: none", 28, "expected pseudonym_sector beside"),
-    ("reasons: true", "reasons: yes", 21, "expected one of true, false"),
-    ("on_source_failure: partial", "on_source_failure: ignore", 22, "expected one of partial, refuse"),
-    ("full_name: drop", "fullname: drop", 24, "got 'fullname', write `full_name`"),
-    ("full_name: drop", "zzz: drop", 24, "expected a field of the dictionary"),
-    ("full_name: drop", "full_name:", 24, "expected a transformation, got nothing"),
-    ("full_name: drop", "full_name: yes", 24, "expected a transformation"),
-    ("full_name: drop", "full_name: hide", 24, "expected one of keep, drop"),
-    ("full_name: drop", "mother_name: keep", 24, "because the ceiling of mother_name is never"),
-    ("full_name: drop", "mother_name: keep", 24, "write `mother_name: drop`"),
-    ("full_name: drop", "nik: keep", 26, "got 'nik' a second time"),
-    ("full_name: drop", "dukcapil_full_name: keep", 24, "write `dukcapil_full_name: verdict`"),
-    ("full_name: drop", "photo: verdict", 24, "expected a field with one plain value"),
-    ("{generalise: year}", "{generalise: decade}", 25, "expected one of year, year_month, age_band"),
-    ("{generalise: year}", "{generalise: year, keep: true}", 25, "expected one transformation"),
-    ("{mask: {show_first: 6}}", "{mask: {show_first: 12}}", 26, "show_first from 0 to 6"),
-    ("{mask: {show_first: 6}}", "keep", 26, "because the ceiling of nik is reduced"),
-    ('["1-2", "3-10"]', "[]", 27, "expected a list of ranges, got an empty list"),
-    ('["1-2", "3-10"]', '["1-1", "2-10"]', 27, "ranges of at least two values"),
-    ('["1-2", "3-10"]', "[1.5]", 27, 'write "1.5" in quotes'),
+    ("programmes: [PKH]", "programmes: [PHK]", 14, "write `PKH`"),
+    ('["35", "31.74"]', "[]", 16, "expected `everywhere`, or a list of region codes, got an empty list"),
+    ('["35", "31.74"]', "all", 16, "expected `everywhere`"),
+    ('["35", "31.74"]', "", 16, "expected `everywhere`"),
+    ('["35", "31.74"]', "[35]", 16, "got the number '35', write \"35\" in quotes"),
+    ('["35", "31.74"]', "[31.74]", 16, "got the number '31.74', write \"31.74\" in quotes"),
+    ('["35", "31.74"]', '["3174"]', 16, "expected a dotted region code in quotes, got the text '3174'"),
+    ("enrolled_in: anyone", "enrolled_in: everyone", 17, "expected `anyone`, or a list of programmes"),
+    ("enrolled_in: anyone", "enrolled_in: [BLT]", 17, "expected one of PKH, PBI-JK, got the text 'BLT'"),
+    ("  enrolled_in: anyone\n", "", 16, "expected the key 'enrolled_in'"),
+    ("subjects_per_request: 100", "subjects_per_request: 0", 22, "a whole number from 1 to 1000"),
+    ("subjects_per_request: 100", "subjects_per_request: 1001", 22, "a whole number from 1 to 1000"),
+    ("pseudonym_sector: kesehatan", "pseudonym_sector:", 23, "expected a sector, or `none`, got nothing"),
+    ("pseudonym_sector: kesehatan", "pseudonym_sector: a.b", 23, "expected a sector, or `none`"),
+    ("pseudonym_sector: kesehatan", "pseudonym_sector: none", 31, "expected pseudonym_sector beside"),
+    ("reasons: true", "reasons: yes", 24, "expected one of true, false"),
+    ("on_source_failure: partial", "on_source_failure: ignore", 25, "expected one of partial, refuse"),
+    ("full_name: drop", "fullname: drop", 27, "got 'fullname', write `full_name`"),
+    ("full_name: drop", "zzz: drop", 27, "expected a field of the dictionary"),
+    ("full_name: drop", "full_name:", 27, "expected a transformation, got nothing"),
+    ("full_name: drop", "full_name: yes", 27, "expected a transformation"),
+    ("full_name: drop", "full_name: hide", 27, "expected one of keep, drop"),
+    ("full_name: drop", "mother_name: keep", 27, "because the ceiling of mother_name is never"),
+    ("full_name: drop", "mother_name: keep", 27, "write `mother_name: drop`"),
+    ("full_name: drop", "nik: keep", 29, "got 'nik' a second time"),
+    ("full_name: drop", "dukcapil_full_name: keep", 27, "write `dukcapil_full_name: verdict`"),
+    ("full_name: drop", "photo: verdict", 27, "expected a field with one plain value"),
+    ("{generalise: year}", "{generalise: decade}", 28, "expected one of year, year_month, age_band"),
+    ("{generalise: year}", "{generalise: year, keep: true}", 28, "expected one transformation"),
+    ("{mask: {show_first: 6}}", "{mask: {show_first: 12}}", 29, "show_first from 0 to 6"),
+    ("{mask: {show_first: 6}}", "keep", 29, "because the ceiling of nik is reduced"),
+    ('["1-2", "3-10"]', "[]", 30, "expected a list of ranges, got an empty list"),
+    ('["1-2", "3-10"]', '["1-1", "2-10"]', 30, "ranges of at least two values"),
+    ('["1-2", "3-10"]', "[1.5]", 30, 'write "1.5" in quotes'),
 ]
 
 
@@ -182,14 +212,14 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write(
 
 def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:
     text = (
-        SOUND.replace("state: active", "state: on")
+        SOUND.replace("version: 1", "version: one")
         .replace("2026-12-31", "someday")
         .replace("reasons: true", "reasons: maybe")
         .replace("nik: {mask: {show_first: 6}}", "nik: keep")
         .replace("full_name: drop", "full_nam: drop")
     )
     lines = [int(problem.split(":")[1]) for problem in problems(tmp_path, text)]
-    assert lines == [3, 13, 21, 24, 26]
+    assert lines == [2, 12, 24, 27, 29]
 
 
 def test_a_mistake_is_told_once_and_not_again_by_what_follows_from_it(tmp_path: Path) -> None:
@@ -215,30 +245,30 @@ def test_an_address_is_generalised_no_finer_than_regions_may_be_released(tmp_pat
     path.write_text(head + "fields:\n  address: {generalise: district}\n")
     assert load_agreement(path, dictionary, RULES).fields["address"].reads == "region"
     path.write_text(head + "fields:\n  address: {generalise: village}\n")
-    with pytest.raises(PolicyError, match=r"sample\.yaml:24: .* the ceiling of region, which this reads"):
+    with pytest.raises(PolicyError, match=r"sample\.yaml:27: .* the ceiling of region, which this reads"):
         load_agreement(path, dictionary, RULES)
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "told"),
-    [
-        ("", 1, "got an empty file"),
-        ("# only a comment\n", 1, "got an empty file"),
-        ("- a\n- b\n", 1, "got a list of 2"),
-        ("just words\n", 1, "got the text 'just words'"),
-        ("id: sample\nfields: &all {nik: drop}\n", 2, "got an anchor or alias"),
-        ("id: sample\nfields: *all\n", 2, "got an anchor or alias"),
-        ("id: !!python/object/apply:os.getcwd []\n", 1, "got a tag"),
-        ("id: !secret x\n", 1, "got a tag"),
-        ("id: sample\n<<: {state: active}\n", 2, "write every key out in full"),
-        ("id: sample\n? [a, b]\n: c\n", 2, "expected a plain key"),
-        ("id: 'open\n", 2, "expected plain YAML"),
-        ("id: sample\n\tstate: active\n", 2, "expected plain YAML"),
-        ("id: sample\n---\nid: other\n", 2, "expected plain YAML"),
-        ("[" * 3000, 1, "expected a few levels"),
-        ("id: \x00\n", 1, "expected UTF-8 text"),
-    ],
-)
+NO_DOCUMENTS = [
+    ("", 1, "got an empty file"),
+    ("# only a comment\n", 1, "got an empty file"),
+    ("- a\n- b\n", 1, "got a list of 2"),
+    ("just words\n", 1, "got the text 'just words'"),
+    ("id: sample\nfields: &all {nik: drop}\n", 2, "got an anchor or alias"),
+    ("id: sample\nfields: *all\n", 2, "got an anchor or alias"),
+    ("id: !!python/object/apply:os.getcwd []\n", 1, "got a tag"),
+    ("id: !secret x\n", 1, "got a tag"),
+    ("id: sample\n<<: {reasons: true}\n", 2, "write every key out in full"),
+    ("id: sample\n? [a, b]\n: c\n", 2, "expected a plain key"),
+    ("id: 'open\n", 2, "expected plain YAML"),
+    ("id: sample\n\tversion: 1\n", 2, "expected plain YAML"),
+    ("id: sample\n---\nid: other\n", 2, "expected plain YAML"),
+    ("[" * 3000, 1, "expected a few levels"),
+    ("id: \x00\n", 1, "expected UTF-8 text"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "told"), NO_DOCUMENTS)
 def test_what_is_not_one_plain_yaml_document_is_refused(
     tmp_path: Path, text: str, line: int, told: str
 ) -> None:
@@ -291,22 +321,22 @@ decile:
 """
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "line", "told"),
-    [
-        ("ceiling: full", "ceiling: fulll", 7, "write `full`"),
-        ("  ceiling: full\n", "", 2, "expected the key 'ceiling'"),
-        ("type: number", "type: integer", 3, "expected one of text, word"),
-        ("type: number", "type: word", 2, "expected the closed list `words` beside this type"),
-        ("type: number", "type: number\n  words: [a]", 4, "expected no words for the type number"),
-        ("type: number", "type: words\n  words: []", 4, "got an empty list"),
-        ("sensitivity: specific", "sensitivity: secret", 5, "expected one of public, personal, specific"),
-        ("decile:\n", "Decile:\n", 1, "expected a field name"),
-        ("source: dtks", "source: DTKS", 6, "expected the name of a connector"),
-        ("unit: decile", "unit: 1", 4, 'write "1" in quotes'),
-        ("unit: decile", "unit: decile\n  note: x", 5, "got 'note'"),
-    ],
-)
+FIELD_MISTAKES = [
+    ("ceiling: full", "ceiling: fulll", 7, "write `full`"),
+    ("  ceiling: full\n", "", 2, "expected the key 'ceiling'"),
+    ("type: number", "type: integer", 3, "expected one of text, word"),
+    ("type: number", "type: word", 2, "expected the closed list `words` beside this type"),
+    ("type: number", "type: number\n  words: [a]", 4, "expected no words for the type number"),
+    ("type: number", "type: words\n  words: []", 4, "got an empty list"),
+    ("sensitivity: specific", "sensitivity: secret", 5, "expected one of public, personal, specific"),
+    ("decile:\n", "Decile:\n", 1, "expected a field name"),
+    ("source: dtks", "source: DTKS", 6, "expected the name of a connector"),
+    ("unit: decile", "unit: 1", 4, 'write "1" in quotes'),
+    ("unit: decile", "unit: decile\n  note: x", 5, "got 'note'"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "line", "told"), FIELD_MISTAKES)
 def test_a_mistake_in_the_dictionary_is_told_with_its_line(
     tmp_path: Path, right: str, wrong: str, line: int, told: str
 ) -> None:

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.conditions import Clause, Dated, ProgrammeRule, evaluate, inputs, load_rule, load_rules
+from policies.conditions import (
+    Clause,
+    Dated,
+    ProgrammeRule,
+    evaluate,
+    inputs,
+    load_rule,
+    load_rules,
+    parse_programme,
+)
 from policies.dictionary import Value
 from policies.errors import PolicyError
 from tests.policies.builders import DICTIONARY, SHIPPED, SOME_TEXT, TODAY, a_rule
@@ -283,6 +292,19 @@ def test_a_mistake_in_a_rule_is_told_with_its_line_and_the_remedy(
     problem = next((problem for problem in refused.value.problems if told in problem), "")
     assert problem.startswith(f"{path}:{line}: "), refused.value.problems
     assert ", write " in problem
+
+
+@pytest.mark.parametrize(
+    ("years", "sound"), [(0, True), (150, True), (151, False), (-1, False), ("old", False)]
+)
+def test_an_age_is_asked_for_in_years_that_somebody_can_live(years: Any, sound: bool) -> None:
+    text = SOUND_RULE.replace("life_status", "birth_date").replace("    unknown_when: [unknown]\n", "")
+    rule = text.replace("equals: alive", f"age_at_most: {years}").encode()
+    if sound:
+        assert parse_programme(rule, "pkh.yaml", DICTIONARY).clauses[0].value == years
+        return
+    with pytest.raises(PolicyError, match="expected a whole number from 0 to 150, got"):
+        parse_programme(rule, "pkh.yaml", DICTIONARY)
 
 
 def test_a_sound_rule_loads_and_knows_its_file(tmp_path: Path) -> None:

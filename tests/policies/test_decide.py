@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.agreement import AgreementBook, Scope
+from policies.agreement import AgreementBook
+from policies.bounds import Scope
 from policies.conditions import inputs, load_rules
 from policies.decide import ConsumerTerms, Deny, Permit, Plan, Request, decide, in_scope
 from policies.dictionary import Text
@@ -74,6 +75,57 @@ def test_validity_includes_both_its_first_and_its_last_day() -> None:
     assert denied(book, today=agreement.valid_until + day) == "agreement_expired"
     for today in (agreement.valid_from, agreement.valid_until):
         assert isinstance(decide(book, a_consumer(), a_request(), today), Permit)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("suspended", "agreement_suspended"),
+        ("revoked", "agreement_revoked"),
+        ("superseded", "agreement_superseded"),
+        ("expired", "agreement_expired"),
+        ("draft", "agreement_suspended"),
+        ("", "agreement_suspended"),
+    ],
+)
+def test_no_state_but_active_permits_anything(state: str, code: str) -> None:
+    assert denied(a_book(an_agreement(state=state))) == code
+
+
+def test_what_is_over_stays_over_whatever_the_day() -> None:
+    days = {"before": date(2025, 12, 31), "after": date(2027, 1, 1)}
+    told = {
+        (state, when): denied(a_book(an_agreement(state=state)), today=day)
+        for state in ("active", "suspended", "expired", "revoked", "superseded")
+        for when, day in days.items()
+    }
+    assert {code for (_, when), code in told.items() if when == "after"} == {
+        "agreement_expired",
+        "agreement_revoked",
+        "agreement_superseded",
+    }
+    assert [told[state, "before"] for state in ("active", "suspended", "expired", "revoked")] == [
+        "agreement_not_yet_valid",
+        "agreement_not_yet_valid",
+        "agreement_expired",
+        "agreement_revoked",
+    ]
+
+
+@pytest.mark.parametrize("over", ["expired", "revoked", "superseded"])
+def test_an_agreement_that_is_over_gives_way_to_one_that_is_not(over: str) -> None:
+    ended, live = an_agreement(id="ended", state=over), an_agreement(id="live")
+    for book in (a_book(ended, live), a_book(live, ended)):
+        assert permitted(book).agreement is live
+    suspended = an_agreement(id="live", state="suspended")
+    assert denied(a_book(ended, suspended)) == denied(a_book(suspended, ended)) == "agreement_suspended"
+    later = an_agreement(id="later", state="revoked")
+    assert denied(a_book(ended, later)) == "agreement_revoked"
+
+
+def test_a_plan_says_how_old_a_last_known_answer_may_be() -> None:
+    assert permitted(a_book(an_agreement())).last_known_max_age_days is None
+    assert permitted(a_book(an_agreement(last_known_max_age_days=7))).last_known_max_age_days == 7
 
 
 def test_a_plan_that_was_made_while_the_agreement_was_valid_does_not_outlive_it() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.pseudonym import (
+    SectorKeys,
     UnusablePseudonym,
     derive_sector_key,
     identifier_token,
@@ -180,3 +181,48 @@ def test_equal_identifiers_meet_within_a_sector_and_nowhere_else() -> None:
     assert ours != identifier_token("nik", number, HEALTH)
     assert ours[2:] != identifier_token("family_card_number", number, derive_sector_key(MASTER, "pkh"))[2:]
     assert number not in ours
+
+
+SALT = bytes(range(100, 132))
+
+
+@given(st.binary(min_size=32, max_size=32).filter(any), st.uuids())
+@settings(deadline=None)
+def test_a_salt_makes_another_key_and_without_it_the_names_do_not_come_back(
+    salt: bytes, person: UUID
+) -> None:
+    salted = derive_sector_key(MASTER, "kesehatan", 1, salt)
+    name = pseudonym(person, salted)
+    for other in (HEALTH, derive_sector_key(MASTER, "kesehatan", 1, hashlib.sha256(salt).digest())):
+        with pytest.raises(UnusablePseudonym):
+            resolve_pseudonym(name, {1: other}, "kesehatan")
+    assert (
+        resolve_pseudonym(name, {1: derive_sector_key(MASTER, "kesehatan", 1, salt)}, "kesehatan") == person
+    )
+
+
+def test_a_salted_key_is_hkdf_with_the_salt_as_rfc_5869_has_it() -> None:
+    info = b"gapura/pseudonym/v2/kesehatan"
+    extracted = hmac.digest(SALT, MASTER, hashlib.sha256)
+    first = hmac.digest(extracted, info + b"\1", hashlib.sha256)
+    second = hmac.digest(extracted, first + info + b"\2", hashlib.sha256)
+    sealed = AESSIV(first + second).encrypt(PERSON.bytes, [b"v2", b"kesehatan"])
+    expected = "v2.kesehatan." + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+    assert pseudonym(PERSON, derive_sector_key(MASTER, "kesehatan", 2, SALT)) == expected
+
+
+def test_a_salt_of_another_length_or_without_anything_in_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="salt has 5 bytes"):
+        derive_sector_key(MASTER, "kesehatan", 1, b"short")
+    with pytest.raises(ValueError, match="all zeros"):
+        derive_sector_key(MASTER, "kesehatan", 1, bytes(32))
+
+
+def test_the_keys_of_a_sector_name_by_the_newest_and_take_back_by_all() -> None:
+    newer = derive_sector_key(MASTER, "kesehatan", 2, SALT)
+    keys = SectorKeys(newer, {1: HEALTH, 2: newer})
+    assert keys.name(PERSON) == pseudonym(PERSON, newer)
+    assert keys.person(pseudonym(PERSON, HEALTH)) == keys.person(keys.name(PERSON)) == PERSON
+    with pytest.raises(UnusablePseudonym):
+        SectorKeys.only(newer).person(pseudonym(PERSON, HEALTH))
+    assert "AESSIV" not in repr(keys)
