@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 
@@ -25,34 +25,83 @@ _IDENTIFIER_PURPOSE = b"identifier:"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the log. `kind` is `intent` (before an outside source is asked) or `outcome`.
+    """One entry of the log.
 
-    `body` holds what the kind needs: text, integers, lists and mappings of them. At most one entry of
-    each kind exists per exchange.
+    `kind` is `intent` (before an outside source is asked), `outcome`, or `act` (an administrative act, see
+    `act`). `body` holds what the kind needs: text, integers, lists and mappings of them. `subjects` are
+    keyed hashes, alone or with the outcome of each; they are kept beside the entry, which seals them.
+    At most one entry of each kind exists per exchange; an act has an id of its own in `exchange_id`.
     """
 
     exchange_id: UUID
     kind: str
     at: datetime
-    consumer_id: str
+    consumer_id: str | None
     body: Mapping[str, Any]
+    subjects: Sequence[Any] = ()
 
-    def canonical(self) -> bytes:
-        """The entry as the one JSON text that is stored and hashed: sorted keys, no white space.
+    def seal(self, blind: bytes) -> Sealed:
+        """The entry as it is stored and hashed; `blind` is random and this entry's own, 32 bytes.
 
-        Equals RFC 8785 for what entries hold: text, integers, lists, mappings with ASCII keys.
+        The texts are JSON with sorted keys and no white space: RFC 8785 for what entries hold.
         """
-        return orjson.dumps(
-            {
-                **self.body,
-                "at": self.at.isoformat(),
-                "consumer": self.consumer_id,
-                "exchange_id": str(self.exchange_id),
-                "kind": self.kind,
-                "v": 1,
-            },
-            option=orjson.OPT_SORT_KEYS,
-        )
+        head: dict[str, Any] = {
+            **self.body,
+            "at": self.at.isoformat(),
+            "kind": self.kind,
+            "v": 2,
+        }
+        if self.consumer_id is not None:
+            head |= {"consumer": self.consumer_id, "exchange_id": str(self.exchange_id)}
+        subjects = None
+        if self.subjects:
+            subjects = orjson.dumps(list(self.subjects))
+            head["subjects_sha256"] = hashlib.sha256(blind + subjects).hexdigest()
+        text = orjson.dumps(head, option=orjson.OPT_SORT_KEYS)
+        return Sealed(self, text, hashlib.sha256(text).digest(), subjects, blind if subjects else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An entry's exact bytes. `sha256` of `text` is what the tree holds.
+
+    The subjects stand apart, under a hash that only their blind opens: a consumer is shown its entry
+    without learning by which hash the log knows a person, and the subjects can be erased for good.
+    """
+
+    entry: Entry
+    text: bytes
+    sha256: bytes
+    subjects: bytes | None
+    blind: bytes | None
+
+
+def act(
+    *,
+    actor: str,
+    act: str,
+    object_id: str,
+    object_sha256: str | None,
+    reason: str,
+    at: datetime,
+    **more: str | int | Sequence[str],
+) -> Entry:
+    """The entry of an administrative act: who did what to which thing, in which wording, why, when.
+
+    `actor` is an account's id and never a person's name; `act` reads `thing.verb`; `object_sha256` pins
+    the text that was acted upon; `reason` is staff's own words or a reference, and MUST NOT name a person.
+    """
+    body = {
+        **more,
+        "actor": actor,
+        "act": act,
+        "object": object_id,
+        "object_sha256": object_sha256,
+        "reason": reason,
+        # What makes the entry's hash impossible to guess, as an exchange's id does.
+        "act_id": str(act_id := uuid4()),
+    }
+    return Entry(act_id, "act", at, None, body)
 
 
 class SubjectHasher:

@@ -6,16 +6,22 @@ send an answer before `append` has returned.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.audit.entry import Entry
-from gateway.audit.tables import audit_entries
+from gateway.audit.entry import Entry, Sealed
+from gateway.audit.tables import audit_entries, audit_pending
 from gateway.batching import NaturalBatch
 from gateway.database import Database
 from gateway.errors import AuditUnavailable, StoreUnavailable
+
+BLIND_BYTES = 32
+_INSERT = insert(audit_entries).returning(
+    audit_entries.c.sequence, audit_entries.c.exchange_id, audit_entries.c.kind
+)
 
 
 class AuditLog:
@@ -23,32 +29,50 @@ class AuditLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._append: NaturalBatch[Entry, None] = NaturalBatch("audit", self._commit)
+        self._append: NaturalBatch[Sealed, None] = NaturalBatch("audit", self._commit)
 
-    async def append(self, entry: Entry) -> None:
-        """Return when the entry is on disk. Raises AuditUnavailable when it is not."""
-        await self._append(entry)
+    async def append(self, entry: Entry) -> Sealed:
+        """Return the entry's exact bytes when they are on disk, with the leaf that the tree will hold.
+
+        Raises AuditUnavailable when they are not.
+        """
+        sealed = entry.seal(os.urandom(BLIND_BYTES))
+        await self._append(sealed)
+        return sealed
 
     def close(self) -> None:
         """Finish the commit under way and stop."""
         self._append.close()
 
-    def _commit(self, entries: Sequence[Entry]) -> list[Exception | None]:
-        rows = [
-            {
-                "exchange_id": entry.exchange_id,
-                "kind": entry.kind,
-                "at": entry.at,
-                "consumer_id": entry.consumer_id,
-                "entry": entry.canonical().decode(),
-            }
-            for entry in entries
-        ]
+    def _commit(self, entries: Sequence[Sealed]) -> list[Exception | None]:
         try:
             with self._database.unit_of_work() as connection:
-                connection.execute(insert(audit_entries), rows)
+                add_entries(connection, entries)
         except (SQLAlchemyError, StoreUnavailable) as error:
             raise AuditUnavailable(
                 "The audit log could not be written, so nothing was answered; try again."
             ) from error
-        return [None] * len(rows)
+        return [None] * len(entries)
+
+
+def add_entries(connection: Connection, entries: Sequence[Sealed]) -> None:
+    """Write entries and their leaves within the caller's transaction.
+
+    For acts, whose effect and evidence are then committed together or not at all.
+    """
+    digests = {(sealed.entry.exchange_id, sealed.entry.kind): sealed.sha256 for sealed in entries}
+    rows = [
+        {
+            "exchange_id": sealed.entry.exchange_id,
+            "kind": sealed.entry.kind,
+            "at": sealed.entry.at,
+            "consumer_id": sealed.entry.consumer_id,
+            "entry": sealed.text.decode(),
+            "subjects": sealed.subjects.decode() if sealed.subjects else None,
+            "blind": sealed.blind,
+        }
+        for sealed in entries
+    ]
+    numbered = connection.execute(_INSERT, rows)
+    pending = [{"sequence": number, "sha256": digests[exchange, kind]} for number, exchange, kind in numbered]
+    connection.execute(insert(audit_pending), pending)

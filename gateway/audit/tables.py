@@ -1,22 +1,143 @@
-"""The table of the audit log. Rows are appended and never changed."""
+"""The tables of the audit log: what is said, in which order, and the tree over it.
+
+Rows are appended and never changed, with four exceptions: the last tile of each level grows, a pending leaf
+moves into the tree, an order of erasure empties an entry's texts and its rows of audit_subjects, and shapes
+are counted up.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, Uuid
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
 
 from gateway.database import UtcDateTime, metadata
+
+# SQLite autoincrements only a column that is exactly INTEGER.
+_Counter = BigInteger().with_variant(Integer, "sqlite")
 
 audit_entries = Table(
     "audit_entries",
     metadata,
-    # SQLite autoincrements only a column that is exactly INTEGER.
-    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("sequence", _Counter, primary_key=True, autoincrement=True),
     Column("exchange_id", Uuid, nullable=False),
-    Column("kind", String(32), nullable=False),  # intent | outcome
+    Column("kind", String(32), nullable=False),  # intent | outcome | act
     Column("at", UtcDateTime, nullable=False),
-    Column("consumer_id", String(64), nullable=False),
-    # The canonical JSON text of the entry, exactly as hashed.
-    Column("entry", Text, nullable=False),
+    Column("consumer_id", String(64), nullable=True),  # none for an act
+    # The canonical JSON text of the entry, exactly as hashed; null once erased.
+    Column("entry", Text, nullable=True),
+    # The JSON text of the subjects and the blind of their seal; null where there are none, or once erased.
+    Column("subjects", Text, nullable=True),
+    Column("blind", LargeBinary(32), nullable=True),
     Index("uq_audit_entries_exchange_id_kind", "exchange_id", "kind", unique=True),
     Index("ix_audit_entries_consumer_id_at", "consumer_id", "at"),
+)
+
+# Committed with its entry; leaves for audit_leaves when the sequencer gives it its place in the tree.
+audit_pending = Table(
+    "audit_pending",
+    metadata,
+    Column("sequence", _Counter, primary_key=True, autoincrement=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+)
+
+audit_leaves = Table(
+    "audit_leaves",
+    metadata,
+    Column("leaf_index", _Counter, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),  # of the entry's text; the leaf's data
+    Index("uq_audit_leaves_sequence", "sequence", unique=True),
+)
+
+# Which entries speak of whom, for access histories; made from the leaves in their order, and makeable anew.
+audit_subjects = Table(
+    "audit_subjects",
+    metadata,
+    Column("subject_hash", LargeBinary(16), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("outcome", String(32), nullable=True),  # how it ended for this subject; null where nothing did
+    sqlite_with_rowid=False,
+)
+
+# Leaves before this one are in audit_subjects.
+audit_subjects_progress = Table(
+    "audit_subjects_progress",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("leaf_index", BigInteger, nullable=False),
+)
+
+# c2sp.org/tlog-tiles; the last tile of a level is as wide as the tree needs it.
+audit_tiles = Table(
+    "audit_tiles",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("tile_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+audit_checkpoints = Table(
+    "audit_checkpoints",
+    metadata,
+    Column("size", _Counter, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", Text, nullable=False),  # as signed by the log
+)
+
+audit_cosignatures = Table(
+    "audit_cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", String(256), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("line", Text, nullable=False),  # the signature line of the note
+)
+
+audit_witnesses = Table(
+    "audit_witnesses",
+    metadata,
+    Column("name", String(256), primary_key=True),
+    Column("key", Text, nullable=False),  # as c2sp.org/signed-note writes verifier keys
+    Column("added_at", UtcDateTime, nullable=False),
+)
+
+# The wording of every agreement that was ever in force, for bundles: entries name it by its hash.
+audit_documents = Table(
+    "audit_documents",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
+)
+
+# How often which question was asked on which civil day (WIB), counted as entries get their place in the tree.
+audit_shapes = Table(
+    "audit_shapes",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("sha256", String(64), primary_key=True),  # of the shape
+    Column("shape", Text, nullable=False),  # canonical JSON: see gateway.audit.shapes
+    Column("exchanges", BigInteger, nullable=False),
+    Column("samples", JSON, nullable=False),  # ids of the first few of them
+)
+
+# The log's name, given once: witnesses know the log by it, wherever the gateway moves to.
+audit_identity = Table(
+    "audit_identity",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("origin", String(256), nullable=False),
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway.audit.entry import Entry, SubjectHasher, exchange_salt, message_hash
+from gateway.audit.entry import Entry, SubjectHasher, act, exchange_salt, message_hash
 from gateway.audit.log import AuditLog
-from gateway.audit.tables import audit_entries
+from gateway.audit.tables import audit_entries, audit_pending
 from gateway.database import Database
 from gateway.errors import AuditUnavailable
 
+BLIND = b"b" * 32
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
@@ -30,8 +32,30 @@ def test_canonical_text_depends_on_the_content_and_not_on_the_order_of_members()
     exchange_id = uuid4()
     one = Entry(exchange_id, "outcome", NOW, "c", {"b": 1, "a": {"d": 2, "c": 3}})
     other = Entry(exchange_id, "outcome", NOW, "c", {"a": {"c": 3, "d": 2}, "b": 1})
-    assert one.canonical() == other.canonical()
-    assert b" " not in one.canonical()
+    assert one.seal(BLIND).text == other.seal(BLIND).text
+    assert b" " not in one.seal(BLIND).text
+
+
+def test_subjects_stand_beside_the_entry_under_a_seal_that_only_their_blind_opens() -> None:
+    entry = Entry(
+        uuid4(), "outcome", NOW, "c", {"counts": {"eligible": 1}}, [("hash-of-a-person", "eligible")]
+    )
+    sealed = entry.seal(BLIND)
+    assert b"hash-of-a-person" not in sealed.text
+    assert sealed.subjects == b'[["hash-of-a-person","eligible"]]'
+    assert json.loads(sealed.text)["subjects_sha256"] == hashlib.sha256(BLIND + sealed.subjects).hexdigest()
+    assert entry.seal(b"c" * 32).sha256 != sealed.sha256
+
+
+def test_two_equal_acts_are_two_entries_that_nobody_can_guess() -> None:
+    acts = [
+        act(actor="a", act="agreement.suspend", object_id="x", object_sha256=None, reason="r", at=NOW)
+        for _ in range(2)
+    ]
+    assert acts[0].seal(BLIND).sha256 != acts[1].seal(BLIND).sha256
+    head = json.loads(acts[0].seal(BLIND).text)
+    assert (head["kind"], head["act"], head["actor"]) == ("act", "agreement.suspend", "a")
+    assert "consumer" not in head
 
 
 @given(st.uuids(), st.uuids())
@@ -52,10 +76,12 @@ def test_message_hash_cannot_be_recomputed_without_the_salt_of_its_exchange() ->
 @pytest.mark.anyio
 async def test_an_appended_entry_is_on_disk_exactly_as_hashed(database: Database) -> None:
     log, entry = AuditLog(database), _entry()
-    await log.append(entry)
+    sealed = await log.append(entry)
     with database.reading() as connection:
         row = connection.execute(select(audit_entries)).one()
-    assert row.entry.encode() == entry.canonical()
+        pending = connection.execute(select(audit_pending)).one()
+    assert row.entry.encode() == sealed.text
+    assert (pending.sequence, pending.sha256) == (row.sequence, hashlib.sha256(sealed.text).digest())
     assert (row.exchange_id, row.at, row.consumer_id) == (entry.exchange_id, NOW, "bpjs-kesehatan")
     assert json.loads(row.entry)["counts"] == {"eligible": 1}
     log.close()

@@ -1,0 +1,78 @@
+"""Erasure under an order: an entry's texts are deleted, its hash stays, and the log says who ordered it.
+
+Deleting is enough, and better than destroying a key: nothing of the text was ever put elsewhere, the leaf is
+a hash of a hash, and the subjects' seal had a random blind that goes with them, so that not even the holder
+of the audit key can try people against what is left. The database's own remains end with its next vacuum,
+copies in backups with the backups; after a restore the orders in the log say what to erase again. It MUST
+NOT erase an act: orders stay readable.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from gateway.audit.entry import act
+from gateway.audit.log import BLIND_BYTES, add_entries
+from gateway.audit.subject_index import forget_subjects
+from gateway.audit.tables import audit_entries, audit_leaves
+from gateway.database import Database
+from gateway.errors import BadInput, Conflict, NotFound
+
+Scope = Literal["subjects", "payload"]
+
+
+def erase(
+    database: Database,
+    exchange_id: UUID,
+    *,
+    scope: Scope,
+    order: str,
+    actor: str,
+    at: datetime,
+) -> int:
+    """Erase the subjects, or the whole payload, of every entry of an exchange; gives how many.
+
+    `order` is the reference of the legal order and names no person. The erasure and its entries in the log
+    are one transaction. Raises NotFound, or Conflict while an entry has no place in the tree yet.
+    """
+    if not order.strip():
+        raise BadInput("An erasure needs the reference of the order it follows.")
+    chosen = (
+        select(audit_entries.c.sequence, audit_entries.c.subjects, audit_leaves.c.sha256)
+        .outerjoin(audit_leaves, audit_leaves.c.sequence == audit_entries.c.sequence)
+        .where(audit_entries.c.exchange_id == exchange_id, audit_entries.c.kind != "act")
+        .order_by(audit_entries.c.sequence)
+    )
+    present = audit_entries.c.subjects if scope == "subjects" else audit_entries.c.entry
+    gone = {"subjects": None, "blind": None} | ({"entry": None} if scope == "payload" else {})
+    with database.unit_of_work() as connection:
+        rows = connection.execute(chosen.where(present.is_not(None))).all()
+        if not rows:
+            raise NotFound(f"The log has nothing to erase of an exchange {exchange_id}.")
+        if any(row.sha256 is None for row in rows):
+            raise Conflict("The entry has no place in the tree yet: try again in a few seconds.")
+        forget_subjects(connection, [(row.sequence, row.subjects) for row in rows if row.subjects])
+        connection.execute(
+            update(audit_entries)
+            .where(audit_entries.c.sequence.in_([row.sequence for row in rows]))
+            .values(**gone)
+        )
+        orders = [
+            act(
+                actor=actor,
+                act="audit.erase",
+                object_id=f"exchange/{exchange_id}",
+                object_sha256=bytes(row.sha256).hex(),
+                reason=order,
+                at=at,
+                scope=scope,
+            ).seal(os.urandom(BLIND_BYTES))
+            for row in rows
+        ]
+        add_entries(connection, orders)
+    return len(rows)

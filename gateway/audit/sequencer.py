@@ -1,0 +1,180 @@
+"""Gives committed entries their place in the tree, and signs what it has come to.
+
+Appending only leaves a leaf in `audit_pending`; whoever runs the sequencer moves leaves into the tree in
+order, and counts on the way which questions were asked (`gateway.audit.shapes`). One sequencer is at work at
+a time over all workers and nodes. Each step is one transaction, so a death at any instant leaves the step
+done or not begun. It MUST NOT sign a tree that does not continue the last signed one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.audit.ledger import stored_tree, tree_size
+from gateway.audit.proofs import leaf_hash
+from gateway.audit.shapes import Placed, count_shapes
+from gateway.audit.signing import NoteKey, signed_checkpoint
+from gateway.audit.tables import (
+    audit_checkpoints,
+    audit_entries,
+    audit_identity,
+    audit_leaves,
+    audit_pending,
+    audit_tiles,
+)
+from gateway.database import Database
+from gateway.errors import Conflict
+
+# Any constant does; it only has to be the same for every process, and not the one of the migrations.
+_ADVISORY_LOCK = 7_240_118
+# One batch holds SQLite's single write lock: some ten milliseconds, which an append can wait.
+_BATCH = 2_048
+_PAUSE_S = 0.5
+_CHECKPOINT_EVERY = timedelta(seconds=2)
+_ONLY = 1
+_WAITING = (
+    select(
+        audit_pending.c.sequence,
+        audit_pending.c.sha256,
+        *(audit_entries.c[name] for name in ("kind", "exchange_id", "at", "consumer_id", "entry")),
+    )
+    .outerjoin(audit_entries, audit_entries.c.sequence == audit_pending.c.sequence)
+    .order_by(audit_pending.c.sequence)
+)
+
+
+class LogForked(Conflict):
+    """The tree does not continue its last signed checkpoint: somebody changed it, or an old copy is back."""
+
+    code = "log_forked"
+
+
+def log_origin(database: Database, proposed: str) -> str:
+    """The log's name: `proposed` if it has none yet, for ever after what it was first given."""
+    with database.unit_of_work() as connection:
+        chosen = select(audit_identity.c.origin)
+        if (origin := connection.execute(chosen).scalar()) is None:
+            dialect = sqlite if database.is_sqlite else postgresql
+            first = dialect.insert(audit_identity).values(id=_ONLY, origin=proposed)
+            connection.execute(first.on_conflict_do_nothing())
+            origin = connection.execute(chosen).scalar_one()
+    return str(origin)
+
+
+class Sequencer:
+    """Integrates and signs. Any number of processes may run one on the same database."""
+
+    def __init__(self, database: Database, key: NoteKey, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._key = key
+        self._clock = clock
+
+    async def run(self, failed: Callable[[BaseException], None]) -> None:
+        """Step for ever, a short pause between; `failed` is told what went wrong, and the next step tries."""
+        while True:
+            try:
+                await asyncio.to_thread(self.step)
+            except Exception as error:  # noqa: BLE001 - a database outage must not end the sequencer
+                failed(error)
+            await asyncio.sleep(_PAUSE_S)
+
+    def step(self) -> None:
+        """Integrate whatever waits, then sign if the last checkpoint is old enough."""
+        while self.integrate() == _BATCH:
+            pass
+        self.sign(not_after=self._clock() - _CHECKPOINT_EVERY)
+
+    def integrate(self, limit: int = _BATCH) -> int:
+        """Move up to `limit` leaves into the tree; returns how many, 0 when another sequencer is at it."""
+        with self._database.reading() as connection:
+            if not connection.execute(select(exists(select(audit_pending.c.sequence)))).scalar():
+                return 0
+        with self._alone() as connection:
+            if connection is None:
+                return 0
+            rows = connection.execute(_WAITING.limit(limit)).all()
+            if rows:
+                self._place(connection, [(row.sequence, bytes(row.sha256)) for row in rows])
+                outcomes = [row for row in rows if row.kind == "outcome"]
+                count_shapes(
+                    connection,
+                    [Placed(row.exchange_id, row.at, row.consumer_id, row.entry) for row in outcomes],
+                )
+            return len(rows)
+
+    def sign(self, *, not_after: datetime | None = None) -> bool:
+        """Sign the tree as it is, if it has grown; returns whether a checkpoint was made.
+
+        With `not_after` only if the last checkpoint is from then or earlier. Raises LogForked.
+        """
+        with self._alone() as connection:
+            if connection is None:
+                return False
+            size, last = tree_size(connection), _last_checkpoint(connection)
+            if not size or (last and (last.size == size or (not_after is not None and last.at > not_after))):
+                return False
+            tree = stored_tree(connection)
+            if last and (last.size > size or tree.root(last.size) != bytes(last.root)):
+                raise LogForked(
+                    f"The audit tree of {size} entries does not continue its checkpoint of {last.size}. "
+                    "Nothing is signed any more: run `gapura audit verify` and keep the database as it is."
+                )
+            now, root = self._clock(), tree.root()
+            note = signed_checkpoint(self._key, size, root, now)
+            connection.execute(insert(audit_checkpoints).values(size=size, at=now, root=root, note=note))
+            return True
+
+    def _place(self, connection: Connection, rows: Sequence[tuple[int, bytes]]) -> None:
+        tree = stored_tree(connection)
+        first = tree.size
+        tree.append(leaf_hash(digest) for _, digest in rows)
+        connection.execute(
+            insert(audit_leaves),
+            [
+                {"leaf_index": first + number, "sequence": sequence, "sha256": digest}
+                for number, (sequence, digest) in enumerate(rows)
+            ],
+        )
+        dialect = sqlite if self._database.is_sqlite else postgresql
+        store = dialect.insert(audit_tiles)
+        store = store.on_conflict_do_update(
+            index_elements=[audit_tiles.c.level, audit_tiles.c.tile_index],
+            set_={"hashes": store.excluded.hashes},
+        )
+        connection.execute(
+            store,
+            [
+                {"level": level, "tile_index": index, "hashes": hashes}
+                for (level, index), hashes in tree.grown.items()
+            ],
+        )
+        # One by one: a smaller number than these may have been committed since they were read.
+        connection.execute(
+            delete(audit_pending).where(audit_pending.c.sequence == bindparam("placed")),
+            [{"placed": sequence} for sequence, _ in rows],
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection | None]:
+        """A transaction that no other sequencer is in; None where one is at work. SQLite has one writer."""
+        with self._database.unit_of_work() as connection:
+            if self._database.is_sqlite:
+                yield connection
+                return
+            lock = text("SELECT pg_try_advisory_xact_lock(:key)")
+            yield connection if connection.execute(lock, {"key": _ADVISORY_LOCK}).scalar() else None
+
+
+def _last_checkpoint(connection: Connection) -> Any:
+    return connection.execute(
+        select(audit_checkpoints.c.size, audit_checkpoints.c.at, audit_checkpoints.c.root)
+        .order_by(audit_checkpoints.c.size.desc())
+        .limit(1)
+    ).first()

@@ -1,0 +1,125 @@
+"""The log's own keys, and a witness's: signed notes (c2sp.org/signed-note) and receipts (JWS).
+
+Checkpoints and receipts have keys of their own, both derived from the master key: every worker and node has
+them, no file is added to the backup, and a token-signing key can be retired without touching old evidence.
+It MUST NOT sign a checkpoint that nobody compared with the one before it: that is the sequencer's part.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.audit.entry import Sealed
+from gateway.audit.proofs import NOTE_KEY, SIGNATURE_MARK, WITNESS_KEY, Checkpoint, VerifierKey
+
+RECEIPT_TYPE = "gapura-receipt+jwt"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteKey:
+    """A private key that signs checkpoints, as a log (NOTE_KEY) or as a witness (WITNESS_KEY)."""
+
+    name: str
+    kind: int
+    private: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The public half, to be handed to whoever checks."""
+        return VerifierKey(self.name, self.kind, self.private.public_key().public_bytes_raw())
+
+    def line(self, body: bytes, at: datetime) -> str:
+        """The signature line under a note's text; `at` counts for a witness only, which signs it too."""
+        if self.kind == WITNESS_KEY:
+            seconds = int(at.timestamp())
+            signed = b"cosignature/v1\ntime %d\n" % seconds + body
+            signature = seconds.to_bytes(8, "big") + self.private.sign(signed)
+        else:
+            signature = self.private.sign(body)
+        encoded = base64.b64encode(self.verifier.id + signature).decode()
+        return f"{SIGNATURE_MARK}{self.name} {encoded}\n"
+
+
+def log_key(origin: str, seed: bytes) -> NoteKey:
+    """The key of the log of this name; `seed` is derived for this purpose, 32 bytes."""
+    return NoteKey(origin, NOTE_KEY, Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def witness_key(name: str, seed: bytes) -> NoteKey:
+    """The key of a witness of this name."""
+    return NoteKey(name, WITNESS_KEY, Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def origin_of(issuer: str) -> str:
+    """The name of the log that a gateway of this address begins: its tiles' address without the scheme."""
+    return urlsplit(issuer).netloc + "/log"
+
+
+def checkpoint_body(origin: str, size: int, root: bytes) -> bytes:
+    """The text of a checkpoint (c2sp.org/tlog-checkpoint), without signatures."""
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
+
+
+def signed_checkpoint(key: NoteKey, size: int, root: bytes, at: datetime) -> str:
+    """The whole note of a checkpoint."""
+    body = checkpoint_body(key.name, size, root)
+    return body.decode() + "\n" + key.line(body, at)
+
+
+def cosigned(note: str, lines: list[str]) -> str:
+    """The note with the signature lines of witnesses behind the log's own."""
+    return note + "".join(lines)
+
+
+def cosignature_line(note: str, witness: VerifierKey) -> str | None:
+    """The good signature line of this witness in a note, or None."""
+    checkpoint = Checkpoint.parse(note)
+    for name, key_id, signature in checkpoint.lines:
+        if (name, key_id) == (witness.name, witness.id) and witness.signed(checkpoint.body, signature):
+            return f"{SIGNATURE_MARK}{name} {base64.b64encode(key_id + signature).decode()}\n"
+    return None
+
+
+class Receipts:
+    """Signs, for each answer, what the log says about it: a compact JWS (RFC 7515, 9864)."""
+
+    def __init__(self, origin: str, seed: bytes) -> None:
+        self._origin = origin
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        public = self._key.public_key().public_bytes_raw()
+        thumb = {"crv": "Ed25519", "kty": "OKP", "x": _unpadded(public)}
+        self._kid = _unpadded(hashlib.sha256(orjson.dumps(thumb)).digest())  # RFC 7638
+        self.jwk = {**thumb, "kid": self._kid, "use": "sig", "alg": "Ed25519"}
+        self._head = _unpadded(orjson.dumps({"alg": "Ed25519", "kid": self._kid, "typ": RECEIPT_TYPE}))
+
+    def sign(self, logged: Sealed) -> str:
+        """The receipt of an answer whose entry is on disk.
+
+        It names no person and opens nothing: request and answer stand in it as the salted hashes of the
+        log, whose salt the consumer gets with the proof and no proxy that logs headers ever sees.
+        """
+        body = logged.entry.body
+        agreement = body.get("agreement")
+        claims = {
+            "log": self._origin,
+            "iat": int(logged.entry.at.timestamp()),
+            "sub": logged.entry.consumer_id,
+            "exchange": str(logged.entry.exchange_id),
+            "entry": logged.sha256.hex(),
+            "request": body.get("request_hash"),
+            "response": body.get("response_hash"),
+            "agreement": agreement["sha256"] if agreement else None,
+        }
+        signed = f"{self._head}.{_unpadded(orjson.dumps(claims))}"
+        return f"{signed}.{_unpadded(self._key.sign(signed.encode()))}"
+
+
+def _unpadded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,270 @@
+"""Which entries speak of whom: what makes a person's access history a look-up instead of a reading of years.
+
+Entries are indexed after the tree has placed them, in the order of their leaves, so that appending pays
+nothing for it and a death at any instant leaves the index where it was. A reader is never told less than was
+committed: it looks through what waits as well. The index knows people by the log's keyed hashes alone, can be
+made anew from the entries, and MUST NOT be evidence: the sealed entries are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, delete, exists, func, insert, or_, select, update
+from sqlalchemy import text as sql
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.audit.tables import (
+    audit_entries,
+    audit_leaves,
+    audit_pending,
+    audit_subjects,
+    audit_subjects_progress,
+)
+from gateway.database import Database
+from gateway.errors import NotFound, Retryable
+
+_ONLY = 1
+_PAUSE_S = 1.0
+# One step holds SQLite's single write lock: an entry has up to a thousand subjects, most have one.
+_ENTRIES_PER_STEP = 4_096
+_SUBJECTS_PER_STEP = 4_096
+_ENTRIES_AT_A_TIME = 128
+_DIGESTS_PER_DELETE = 500
+# What a reader may catch up with by itself; more is behind only after a migration, and takes a while.
+_STEPS_OF_A_READER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One entry that speaks of a subject. `text` is None once it was erased."""
+
+    sequence: int
+    exchange_id: UUID
+    kind: str
+    at: datetime
+    consumer_id: str | None
+    text: str | None
+    outcome: str | None
+
+
+class SubjectIndex:
+    """Finds the entries of a subject by its keyed hash. Thread-safe; any number of processes may run one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, failed: Callable[[BaseException], None]) -> None:
+        """Index for ever what is placed, a short pause between; `failed` is told what went wrong."""
+        while True:
+            try:
+                while not await asyncio.to_thread(self.step):
+                    pass
+            except Exception as error:  # noqa: BLE001 - a database outage must not end the index
+                failed(error)
+            await asyncio.sleep(_PAUSE_S)
+
+    def step(self) -> bool:
+        """Index the next placed entries; says whether nothing was left. Blocks. Raises StoreUnavailable."""
+        with self._database.reading() as connection:
+            if _indexed(connection) >= _placed(connection):
+                return True
+        # Not durable: a step that a power cut takes is done again.
+        with self._database.unit_of_work(durable=False) as connection:
+            first = _lock_progress(connection)
+            subjects, behind = _next_subjects(connection, first)
+            if subjects:
+                _store(connection, subjects)
+            connection.execute(update(audit_subjects_progress).values(leaf_index=behind))
+            return behind >= _placed(connection)
+
+    def rebuild(self) -> None:
+        """Forget the index, so that it is made anew from the entries."""
+        with self._database.unit_of_work() as connection:
+            _lock_progress(connection)
+            connection.execute(delete(audit_subjects))
+            connection.execute(update(audit_subjects_progress).values(leaf_index=0))
+
+    def mentions(self, hashes: Sequence[str], *, limit: int, before: int | None = None) -> Sequence[Mention]:
+        """The newest entries that speak of any of these hashes, the newest first, numbered below `before`.
+
+        An intent whose exchange has an outcome is left to the outcome. Everything committed when this began
+        is found. Of an entry that speaks of several hashes, the first one's outcome is given. Raises
+        Retryable while the index is far behind.
+        """
+        # In this order: what leaves the waiting line in between has its place, and is indexed next.
+        with self._database.reading() as connection:
+            waiting = [one for one in _waiting(connection, hashes) if before is None or one.sequence < before]
+        self._catch_up()
+        with self._database.reading() as connection:
+            found = {one.sequence: one for one in waiting}
+            found |= _found(connection, hashes, before, limit)
+        newest = sorted(found.values(), key=lambda one: one.sequence, reverse=True)
+        return newest[:limit]
+
+    def sequence_of(self, exchange_id: UUID) -> int:
+        """The number of an exchange's or act's last entry, to go on reading before it. Raises NotFound."""
+        query = select(func.max(audit_entries.c.sequence)).where(audit_entries.c.exchange_id == exchange_id)
+        with self._database.reading() as connection:
+            sequence: int | None = connection.execute(query).scalar()
+        if sequence is None:
+            raise NotFound("The log has no entry of this reference.")
+        return sequence
+
+    def sources_asked(self, exchange_ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...]]:
+        """The outside sources that these exchanges asked, as their intents say."""
+        query = select(audit_entries.c.exchange_id, audit_entries.c.entry).where(
+            audit_entries.c.exchange_id.in_(exchange_ids), audit_entries.c.kind == "intent"
+        )
+        with self._database.reading() as connection:
+            return {
+                exchange_id: tuple(json.loads(text)["sources"])
+                for exchange_id, text in connection.execute(query)
+                if text is not None
+            }
+
+    def _catch_up(self) -> None:
+        for _ in range(_STEPS_OF_A_READER):
+            if self.step():
+                return
+        raise Retryable(
+            "The index of access histories is being made; try again in a few minutes.",
+            code="history_not_ready",
+        )
+
+
+def forget_subjects(connection: Connection, erased: Iterable[tuple[int, str]]) -> None:
+    """Take entries out of the index, whose subjects (their JSON text) the caller's transaction erases.
+
+    MUST be called before the erasing, so that no other process indexes them in between.
+    """
+    _lock_progress(connection)
+    for sequence, text in erased:
+        digests = [digest for digest, _ in _subjects_of(text)]
+        for start in range(0, len(digests), _DIGESTS_PER_DELETE):
+            connection.execute(
+                delete(audit_subjects).where(
+                    audit_subjects.c.subject_hash.in_(digests[start : start + _DIGESTS_PER_DELETE]),
+                    audit_subjects.c.sequence == sequence,
+                )
+            )
+
+
+_ENTRY = select(
+    audit_entries.c.sequence,
+    audit_entries.c.exchange_id,
+    audit_entries.c.kind,
+    audit_entries.c.at,
+    audit_entries.c.consumer_id,
+    audit_entries.c.entry,
+)
+_outcomes = audit_entries.alias("outcomes")
+_SPEAKS_FOR_ITSELF = or_(
+    audit_entries.c.kind != "intent",
+    ~exists().where(_outcomes.c.exchange_id == audit_entries.c.exchange_id, _outcomes.c.kind == "outcome"),
+)
+
+
+def _found(connection: Connection, hashes: Sequence[str], end: int | None, limit: int) -> dict[int, Mention]:
+    query: Select[Any] = (
+        _ENTRY.add_columns(audit_subjects.c.outcome, audit_subjects.c.subject_hash)
+        .join(audit_subjects, audit_subjects.c.sequence == audit_entries.c.sequence)
+        .where(audit_subjects.c.subject_hash.in_([bytes.fromhex(one) for one in hashes]))
+        .where(_SPEAKS_FOR_ITSELF)
+        .order_by(audit_subjects.c.sequence.desc())
+        .limit(limit * len(hashes))  # one entry may speak of each
+    )
+    if end is not None:
+        query = query.where(audit_subjects.c.sequence < end)
+    found: dict[int, Mention] = {}
+    rows = connection.execute(query).all()
+    for row in sorted(rows, key=lambda row: hashes.index(bytes(row.subject_hash).hex())):
+        *mention, _ = row
+        found.setdefault(row.sequence, Mention(*mention))
+    return found
+
+
+def _waiting(connection: Connection, hashes: Sequence[str]) -> Iterator[Mention]:
+    """Entries that the tree has not placed yet: a handful, unless no gateway runs."""
+    query = (
+        _ENTRY.add_columns(audit_entries.c.subjects)
+        .join(audit_pending, audit_pending.c.sequence == audit_entries.c.sequence)
+        .where(or_(*(audit_entries.c.subjects.contains(one) for one in hashes)), _SPEAKS_FOR_ITSELF)
+    )
+    wanted = [bytes.fromhex(one) for one in hashes]
+    for *entry, subjects in connection.execute(query):
+        outcomes = dict(_subjects_of(subjects))
+        outcome = next((outcomes[digest] for digest in wanted if digest in outcomes), None)
+        yield Mention(*[*entry, outcome])
+
+
+def _next_subjects(connection: Connection, first: int) -> tuple[list[dict[str, Any]], int]:
+    """The rows for the next leaves, and the first leaf that they leave for later."""
+    query = (
+        select(audit_leaves.c.leaf_index, audit_leaves.c.sequence, audit_entries.c.subjects)
+        .join(audit_entries, audit_entries.c.sequence == audit_leaves.c.sequence)
+        .where(audit_leaves.c.leaf_index >= first)
+        .order_by(audit_leaves.c.leaf_index)
+        .limit(_ENTRIES_PER_STEP)
+    )
+    rows: list[dict[str, Any]] = []
+    with closing(connection.execute(query).yield_per(_ENTRIES_AT_A_TIME)) as entries:
+        for leaf_index, sequence, subjects in entries:
+            if len(rows) >= _SUBJECTS_PER_STEP:
+                return rows, leaf_index
+            first = leaf_index + 1
+            rows += (
+                {"subject_hash": digest, "sequence": sequence, "outcome": outcome}
+                for digest, outcome in _subjects_of(subjects)
+            )
+    return rows, first
+
+
+def _store(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(audit_subjects), rows)
+        return
+    columns = {name: [row[name] for row in rows] for name in audit_subjects.c.keys()}  # noqa: SIM118 - columns
+    connection.execute(_STORE_ARRAYS, columns)
+
+
+# A statement per row would cost several times as much.
+_STORE_ARRAYS = sql(
+    "INSERT INTO audit_subjects (subject_hash, sequence, outcome) SELECT * FROM "
+    "unnest(CAST(:subject_hash AS bytea[]), CAST(:sequence AS bigint[]), CAST(:outcome AS text[]))"
+)
+
+
+def _subjects_of(text: str | None) -> Iterator[tuple[bytes, str | None]]:
+    """Hash and outcome of each subject of an entry, once, however often it was asked about."""
+    known: dict[str, str | None] = {}
+    for subject in json.loads(text) if text else ():
+        digest, outcome = subject if isinstance(subject, list) else (subject, None)
+        known.setdefault(digest, outcome)
+    return ((bytes.fromhex(digest), outcome) for digest, outcome in known.items())
+
+
+def _indexed(connection: Connection) -> int:
+    return connection.execute(select(audit_subjects_progress.c.leaf_index)).scalar() or 0
+
+
+def _placed(connection: Connection) -> int:
+    """How many leaves there are; they are numbered without a gap."""
+    last: int | None = connection.execute(select(func.max(audit_leaves.c.leaf_index))).scalar()
+    return 0 if last is None else last + 1
+
+
+def _lock_progress(connection: Connection) -> int:
+    """Where the index is; no other transaction moves it before this one ends."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    begin = dialect.insert(audit_subjects_progress).values(id=_ONLY, leaf_index=0)
+    connection.execute(begin.on_conflict_do_nothing())
+    locked = select(audit_subjects_progress.c.leaf_index).with_for_update()
+    return int(connection.execute(locked).scalar_one())

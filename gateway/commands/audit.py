@@ -1,0 +1,200 @@
+"""`gapura audit`: check the log, prove an exchange from it, let others witness it, erase under an order."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from gateway.audit import erasure
+from gateway.audit.bundle import bundle as make_bundle
+from gateway.audit.proofs import Unproven
+from gateway.audit.publication import standalone_verifier
+from gateway.audit.transparency import TransparentLog, open_log
+from gateway.audit.verification import dump as dump_log
+from gateway.audit.verification import verify as verify_log
+from gateway.audit.witnesses import accept_cosignatures, add_witness
+from gateway.commands import witness
+from gateway.commands.opening import opened_database
+from gateway.database import Database
+from gateway.errors import NotFound
+from gateway.installation import open_keys
+from gateway.keys import Keys
+from gateway.oauth.consumers import ConsumerStore
+from gateway.settings import load_settings
+
+app = typer.Typer(help="The audit log: what was exchanged, provably.", no_args_is_help=True)
+witness.add_to(app)
+
+_Exchange = Annotated[
+    UUID, typer.Argument(metavar="ID", help="The exchange_id of an answer.", show_default=False)
+]
+_Actor = Annotated[str, typer.Option(help="Your account's id, for the log; not your name.")]
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Database, Keys, TransparentLog]]:
+    settings = load_settings()
+    with opened_database() as database:
+        keys = open_keys(database, settings.home / "keys", settings.key_source)
+        yield database, keys, open_log(database, keys, settings.issuer, _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@app.command()
+def verify(
+    first: Annotated[int, typer.Option("--from", min=0, help="First entry whose text is read.")] = 0,
+    last: Annotated[int | None, typer.Option("--to", min=0, help="Last entry whose text is read.")] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint that was kept elsewhere; repeatable.")
+    ] = None,
+) -> None:
+    """Recompute the log from its entries up to every signed checkpoint, and name the first bad entry.
+
+    Exit code 1 when something is wrong. Without a checkpoint kept elsewhere, a database that was rolled back
+    as a whole looks sound.
+    """
+    kept = [path.read_text(encoding="utf-8") for path in checkpoint or ()]
+    with _opened() as (database, _keys, log), _progress("Recomputing the log") as progress:
+        try:
+            report = verify_log(
+                database, log.key.verifier, first=first, last=last, kept_notes=kept, progress=progress
+            )
+        except Unproven as problem:
+            _fail(str(problem))
+    if report.finding:
+        _fail(str(report.finding))
+    print(f"{report.entries} entries agree with {report.checkpoints} signed checkpoints of {log.origin}.")
+    for index in report.erased:
+        print(f"  entry {index}: erased under an order that the log holds; its hash stands")
+
+
+@app.command()
+def dump(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to write; JSON lines.", show_default=False)
+    ],
+) -> None:
+    """Write the whole log for the stand-alone verifier. The file holds keyed hashes of people: guard it."""
+    with _opened() as (database, _keys, log), file.open("wb") as out:
+        file.chmod(0o600)
+        count = sum(out.write(line) > 0 for line in dump_log(database, log.key.verifier))
+    print(f"{count} lines are in {file}. Check: python verify.py log {file} --key '{log.key.verifier}'")
+
+
+@app.command()
+def verifier() -> None:
+    """Print the stand-alone verifier: one file that needs Python and `cryptography` only."""
+    sys.stdout.write(standalone_verifier())
+
+
+@app.command()
+def key() -> None:
+    """Show the log's public key. Give it to partners and witnesses by another way than this gateway."""
+    with _opened() as (_database, _keys, log):
+        print(log.key.verifier)
+
+
+@app.command()
+def bundle(
+    exchange_id: _Exchange,
+    file: Annotated[
+        Path | None, typer.Option("--output", help="Where to write; else bundle-ID.json.")
+    ] = None,
+) -> None:
+    """Write one file that proves an exchange offline. With its salt a NIK can be guessed: guard it."""
+    target = file or Path(f"bundle-{exchange_id}.json")
+    with _opened() as (database, keys, log):
+        content = make_bundle(log, keys.audit_key, exchange_id, _identity(database))
+    target.touch(mode=0o600)
+    target.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    print(f"{target} proves the exchange. Check: python verify.py bundle {target} --key '{content['key']}'")
+
+
+@app.command()
+def cosign(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A cosigned checkpoint.", show_default=False)],
+) -> None:
+    """Keep a witness's cosignature that came as a file."""
+    with _opened() as (database, _keys, _log):
+        names = accept_cosignatures(database, file.read_text(encoding="utf-8"), _now())
+    print(f"Kept: {', '.join(names)}.")
+
+
+@app.command("add-witness")
+def add(
+    verifier_key: Annotated[str, typer.Argument(metavar="KEY", help="NAME+ID+BASE64", show_default=False)],
+    actor: _Actor,
+    reason: Annotated[str, typer.Option(help="Why this witness; a reference.")],
+) -> None:
+    """Accept cosignatures of this key from now on. The act is in the log."""
+    with _opened() as (database, _keys, _log):
+        added = add_witness(database, verifier_key, actor=actor, reason=reason, at=_now())
+    print(f"Cosignatures of {added.name} are accepted.")
+
+
+@app.command()
+def checkpoints() -> None:
+    """List the newest signed checkpoints and who cosigned them."""
+    with _opened() as (_database, _keys, log):
+        for size, names in log.ledger.recent_heads():
+            print(f"{size:>12} entries  {', '.join(names) or 'not cosigned'}")
+
+
+@app.command()
+def erase(
+    exchange_id: _Exchange,
+    order: Annotated[str, typer.Option(help="Reference of the legal order; names no person.")],
+    actor: _Actor,
+    payload: Annotated[
+        bool, typer.Option("--payload", help="The whole text, not only by which hashes people are known.")
+    ] = False,
+) -> None:
+    """Erase what the log says of an exchange, under an order that the log records. The hash stays."""
+    with _opened() as (database, _keys, _log):
+        scope: erasure.Scope = "payload" if payload else "subjects"
+        count = erasure.erase(database, exchange_id, scope=scope, order=order, actor=actor, at=_now())
+    print(f"{count} entries of {exchange_id}: {scope} erased under order {order}.")
+
+
+def _identity(database: Database) -> Callable[[str], dict[str, Any]]:
+    def identity(consumer_id: str) -> dict[str, Any]:
+        try:
+            registered = ConsumerStore(database).get(consumer_id)
+        except NotFound:
+            return {"id": consumer_id}
+        consumer = registered.consumer
+        return {
+            "id": consumer.id,
+            "name": consumer.name,
+            "sector": consumer.sector,
+            "registered_at": registered.registered_at.isoformat(),
+            "keys": sorted(registered.keys),
+        }
+
+    return identity
+
+
+def _fail(words: str) -> None:
+    sys.stderr.write(f"gapura: {words}\n")
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(words: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn(words), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -1,0 +1,128 @@
+"""Bundles, witnesses and erasure, through the commands that people use, against a running gateway."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from gateway.audit.proofs import Checkpoint, VerifierKey
+from tests.gateway.audit.test_audit_http import ask, keys, proof_of
+from tests.living import LivingGateway
+
+
+def gapura(gateway: LivingGateway, *arguments: str, status: int = 0) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "gateway", "audit", *arguments],
+        env={**os.environ, **gateway.settings.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
+
+
+def verified(folder: Path, *arguments: str) -> tuple[int, str]:
+    ran = subprocess.run(
+        [sys.executable, "-I", "verify.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stderr == ""
+    return ran.returncode, ran.stdout
+
+
+def test_a_bundle_proves_an_exchange_offline_and_nothing_that_was_tampered_with(
+    gateway: LivingGateway, tmp_path: Path
+) -> None:
+    answer = ask(gateway)
+    exchange_id = answer.json()["exchange_id"]
+    proof_of(gateway, exchange_id)
+    (tmp_path / "verify.py").write_text(gapura(gateway, "verifier"), encoding="utf-8")
+    gapura(gateway, "bundle", exchange_id, "--output", str(tmp_path / "b.json"))
+    (tmp_path / "response.json").write_bytes(answer.content)
+    (tmp_path / "request.json").write_bytes(answer.request.content)
+    key = gapura(gateway, "key").strip()
+    assert key == keys(gateway)["checkpoint_key"]
+    given = ("--key", key, "--request", "request.json", "--response", "response.json")
+    status, words = verified(tmp_path, "bundle", "b.json", *given)
+    assert (status, words.count("byte for byte")) == (0, 2), words
+
+    bundle = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
+    wording = bundle["agreement"]["text"].encode()
+    assert hashlib.sha256(wording).hexdigest() == answer.json()["agreement"]["sha256"]
+    assert bundle["consumer"]["sector"] == "kesehatan"
+    assert set(bundle["says"]) == {"id", "en"}
+    for member, harmed in {
+        "entry": bundle["entry"].replace("eligibility", "records"),
+        "salt": "00" * 32,
+        "agreement": {**bundle["agreement"], "text": "another text"},
+        "proof": bundle["proof"].replace("index ", "index 1"),
+    }.items():
+        (tmp_path / "bad.json").write_text(json.dumps({**bundle, member: harmed}), encoding="utf-8")
+        status, words = verified(tmp_path, "bundle", "bad.json", *given)
+        assert (status, words.startswith("NOT PROVEN")) == (1, True), member
+    (tmp_path / "response.json").write_bytes(answer.content + b" ")
+    assert verified(tmp_path, "bundle", "b.json", *given)[0] == 1
+    other = key.replace("/log+", "/lag+", 1)
+    assert verified(tmp_path, "bundle", "b.json", "--key", other)[0] == 1
+
+
+def test_a_witness_cosigns_what_continues_and_the_gateway_shows_it(
+    gateway: LivingGateway, tmp_path: Path
+) -> None:
+    proof_of(gateway, ask(gateway).json()["exchange_id"])
+    name = f"bpk.example.go.id/{tmp_path.name}"
+    public = gapura(gateway, "witness-key", name, str(tmp_path / "key")).strip()
+    witness = ("witness", gateway.url, str(tmp_path / "key"), "--key", keys(gateway)["checkpoint_key"])
+    state = ("--state", str(tmp_path / "state"))
+    assert "answers 400" in gapura(gateway, *witness, *state, status=1), "an unknown witness is refused"
+    gapura(gateway, "add-witness", public, "--actor", "staff-1", "--reason", "B-1/2026")
+    gapura(gateway, *witness, *state)
+    proof_of(gateway, ask(gateway).json()["exchange_id"])
+    assert "Cosigned" in gapura(gateway, *witness, *state)
+    assert name in gapura(gateway, "checkpoints")
+    seen = Checkpoint.parse((tmp_path / "state").read_text(encoding="utf-8"))
+    note = gateway.http.get(f"{gateway.url}/log/checkpoint/{seen.size}").text
+    assert Checkpoint.parse(note).signed_by(VerifierKey.parse(public))
+    assert public in keys(gateway)["witnesses"]
+
+    proof_of(gateway, ask(gateway).json()["exchange_id"])
+    file = tmp_path / "note"
+    gapura(gateway, *witness, *state, "--output", str(file))
+    assert name in gapura(gateway, "cosign", str(file))
+
+
+def test_erasure_leaves_the_hash_and_verify_says_under_an_order(gateway: LivingGateway) -> None:
+    exchanges = [ask(gateway).json()["exchange_id"] for _ in range(2)]
+    for exchange_id in exchanges:
+        proof_of(gateway, exchange_id)
+    act = ("--order", "PTUN-7/2026", "--actor", "staff-1")
+    gapura(gateway, "erase", exchanges[0], *act)
+    assert proof_of(gateway, exchanges[0])["entry"], "the rest of the entry still proves the exchange"
+    gapura(gateway, "erase", exchanges[1], *act, "--payload")
+    assert gapura(gateway, "verify").count("erased under an order") >= 2
+    assert "nothing to erase" in gapura(gateway, "erase", exchanges[1], *act, status=2)
+    engine = create_engine(gateway.settings.effective_database_url)
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT entry, subjects, blind FROM audit_entries WHERE kind = 'outcome' AND entry IS NULL")
+        ).all()
+    engine.dispose()
+    assert [tuple(row) for row in rows] == [(None, None, None)]
+
+
+@pytest.mark.parametrize("arguments", [("erase", "no-uuid", "--order", "x", "--actor", "y"), ("bundle", "x")])
+def test_a_malformed_exchange_id_is_told_before_anything_happens(
+    gateway: LivingGateway, arguments: tuple[str, ...]
+) -> None:
+    assert "valid UUID" in gapura(gateway, *arguments, status=2)
