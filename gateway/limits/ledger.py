@@ -1,0 +1,179 @@
+"""The ledger of the limits: what an agreement uses is spent here, before any source is asked.
+
+`LimitLedger.spend` is exact over all workers and nodes: the n-th request fits and the n+1-th does not,
+whoever sends it. Requests that wait share a transaction, and within it each is weighed in the order of its
+arrival. The database out of reach means nothing is spent and nobody is answered. What was spent is never
+given back; at a power cut PostgreSQL may forget the last instant's counting (never an alarm), in exchange
+for not making every request wait for the disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import lru_cache, partial
+
+from sqlalchemy import Connection, delete
+
+from connectors.base import Subject
+from gateway.audit.entry import SubjectHasher
+from gateway.batching import NaturalBatch
+from gateway.civil_day import civil_day
+from gateway.database import Database
+from gateway.errors import StoreUnavailable
+from gateway.limits.alarms import Alarm, Alarms, Tell, untold
+from gateway.limits.budget import Refusal, Spent, Use
+from gateway.limits.day import Ask, OpenDay
+from gateway.limits.marks import Marks
+from gateway.limits.patterns import MarkedPlace, Seen, Thresholds
+from gateway.limits.statements import Statements
+from gateway.limits.tables import limit_alarms, limit_people, limit_use, limit_walks
+from gateway.staff.acts import RecordAct, record_in_audit_log
+from policies.agreement import Agreement
+
+# A person not asked about for this long is new again.
+REMEMBERED_DAYS = 30
+_AGREEMENTS_KEPT = 1024
+# Figures and alarms, which name nobody, are kept for a year's review.
+_KEPT_DAYS = 400
+
+
+class LimitLedger:
+    """Spends what agreements allow. One per process, used from its event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        hasher: SubjectHasher,
+        clock: Callable[[], datetime],
+        *,
+        tell: Tell = untold,
+        record_act: RecordAct = record_in_audit_log,
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        self._database = database
+        self._statements = Statements(database)
+        self._marks = lru_cache(maxsize=_AGREEMENTS_KEPT)(partial(Marks, hasher))
+        self._clock = clock
+        self.alarms = Alarms(database, record_act, tell)
+        self._thresholds = thresholds or Thresholds()
+        self._nobody: deque[tuple[str, date, int]] = deque()
+        self._batch: NaturalBatch[Ask, Spent | Refusal] = NaturalBatch("limits", self._spend)
+
+    async def spend(self, agreement: Agreement, subjects: Sequence[Subject | None]) -> Spent | Refusal:
+        """Count one request under `agreement` about `subjects`; None stands for an identifier that is none.
+
+        Raises StoreUnavailable. A caller who is cancelled while waiting may find the request counted.
+        """
+        person = self._marks(agreement.id).person
+        marks = tuple(None if one is None else person(one) for one in subjects)
+        niks = tuple(None if one is None else one.nik for one in subjects)
+        return await self._batch(Ask(agreement.id, agreement.limits, self._clock(), marks, niks))
+
+    def found_nobody(self, agreement: Agreement, spent: Spent, count: int) -> None:
+        """Note that the registry knows `count` of those who were new with `spent` not at all.
+
+        Written with the next request that this process counts: what it is for can wait as long.
+        """
+        if count:
+            self._nobody.append((agreement.id, spent.day, count))
+
+    def use(self, ids: Sequence[str], day: date) -> dict[str, Use]:
+        """What these agreements used on a civil day, by id. Blocks. Raises StoreUnavailable."""
+        with self._database.reading() as connection:
+            return self._statements.use(connection, ids, day)
+
+    def pardon(self, agreement_id: str, *, actor: str, reason: str) -> None:
+        """Refuse nothing more for a pattern today: somebody looked, and these questions are in order.
+
+        Alarms are raised all the same, and the three limits hold. Blocks. Raises StoreUnavailable.
+        """
+        now = self._clock()
+        day = civil_day(now)
+        with self._database.unit_of_work() as connection:
+            used = self._statements.lock(connection, [agreement_id], day)
+            pardoned = {one: replace(use, pardoned=True) for one, use in used.items()}
+            self._statements.write_use(connection, pardoned, day)
+            self.alarms.record(connection, actor, "limits.pardon", agreement_id, reason, now)
+
+    def forget_old(self) -> int:
+        """Delete what is no longer needed; gives the number of rows. Blocks; call it daily, on any worker."""
+        today = civil_day(self._clock())
+        reviewed = today - timedelta(days=_KEPT_DAYS)
+        old = (
+            delete(limit_people).where(limit_people.c.asked_on <= today - timedelta(days=REMEMBERED_DAYS)),
+            # Yesterday's may still be written to, by a node whose clock is behind.
+            delete(limit_walks).where(limit_walks.c.day < today - timedelta(days=1)),
+            delete(limit_use).where(limit_use.c.day < reviewed),
+            delete(limit_alarms).where(limit_alarms.c.day < reviewed),
+        )
+        forgotten = 0
+        for statement in old:  # apart, so that requests come in between
+            with self._database.unit_of_work(durable=False) as connection:
+                forgotten += connection.execute(statement).rowcount
+        return forgotten
+
+    def close(self) -> None:
+        """Finish the batch under way and write what is noted."""
+        self._batch.close()
+        with suppress(StoreUnavailable):
+            self._spend([])
+
+    def _spend(self, asks: Sequence[Ask]) -> Sequence[Spent | Refusal]:
+        notes = [self._nobody.popleft() for _ in range(len(self._nobody))]
+        verdicts: dict[int, Spent | Refusal] = {}
+        raised: list[Alarm] = []
+        try:
+            with self._database.unit_of_work(durable=False) as connection:
+                for day in sorted({civil_day(ask.now) for ask in asks} | {day for _, day, _ in notes}):
+                    places = [at for at, ask in enumerate(asks) if civil_day(ask.now) == day]
+                    nobody = [(one, count) for one, noted, count in notes if noted == day]
+                    opened = self._open(connection, day, [asks[at] for at in places], nobody)
+                    for at in places:
+                        verdicts[at] = opened.weigh(asks[at], self._thresholds)
+                    self._write(connection, opened)
+                    raised += self.alarms.raise_first(connection, opened.found, day, self._clock())
+        except BaseException:
+            self._nobody.extend(notes)
+            raise
+        self.alarms.announce(raised)
+        return [verdicts[at] for at in range(len(asks))]
+
+    def _open(
+        self, connection: Connection, day: date, asks: Sequence[Ask], nobody: Sequence[tuple[str, int]]
+    ) -> OpenDay:
+        """Lock and read what these requests are weighed against."""
+        ids = {ask.agreement_id for ask in asks} | {one for one, _ in nobody}
+        used = self._statements.lock(connection, ids, day)
+        for one, count in nobody:
+            used[one] = replace(used[one], unknown=used[one].unknown + count)
+        named = {
+            mark: (ask.agreement_id, nik)
+            for ask in asks
+            for mark, nik in zip(ask.marks, ask.niks, strict=True)
+            if mark is not None
+        }
+        after = day - timedelta(days=REMEMBERED_DAYS)
+        known = self._statements.known(connection, named, after) if named else {}
+        places = {
+            mark: self._marks(one).place(nik)
+            for mark, (one, nik) in named.items()
+            if mark not in known and nik is not None
+        }
+        return OpenDay(day, used, known, places, self._seen(connection, places.values(), day))
+
+    def _seen(self, connection: Connection, places: Iterable[MarkedPlace], day: date) -> Seen:
+        blocks: set[int] = set()
+        districts: set[int] = set()
+        for place in places:
+            blocks.update((place.block, *place.beside))
+            districts.add(place.district)
+        return self._statements.seen(connection, blocks, districts, day) if blocks else Seen()
+
+    def _write(self, connection: Connection, opened: OpenDay) -> None:
+        self._statements.write_people(connection, opened.new, opened.again, opened.day)
+        self._statements.write_walks(connection, opened.walked, opened.day)
+        self._statements.write_use(connection, opened.used, opened.day)

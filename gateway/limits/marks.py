@@ -1,0 +1,46 @@
+"""Keyed numbers by which the counting of one agreement knows people and places. Pure.
+
+64 bits: among a hundred million people two share a number with a chance of one in three thousand, and then
+one of them is not counted as new. Each agreement has a key of its own, so that the tables do not tell
+whether two agencies asked about the same person; without the audit key they tell nothing.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from connectors.base import Subject
+from gateway.audit.entry import SubjectHasher
+from gateway.limits.patterns import MarkedPlace, place_of
+
+_BYTES = 8
+
+
+class Marks:
+    """The numbers of one agreement. BLAKE2b under a key that the audit key's HMAC gives for its id."""
+
+    def __init__(self, hasher: SubjectHasher, agreement_id: str) -> None:
+        self._key = bytes.fromhex(hasher.identifier(f"limits:{agreement_id}"))
+
+    def person(self, subject: Subject) -> int:
+        """The number of whoever is meant.
+
+        One and the same person asked about by NIK and by pseudonym has two: before the registry is asked
+        nobody knows that they are one. Counting one too many is the safe side.
+        """
+        if subject.nik is not None:
+            return self._mark(b"nik", subject.nik)
+        return self._mark(b"person", str(subject.person_id))
+
+    def place(self, nik: str) -> MarkedPlace:
+        """The place of a well-formed NIK as numbers."""
+        place = place_of(nik)
+        return MarkedPlace(
+            self._mark(b"district", place.district),
+            self._mark(b"block", place.block),
+            tuple(self._mark(b"block", block) for block in place.beside),
+        )
+
+    def _mark(self, kind: bytes, said: str) -> int:
+        digest = blake2b(said.encode(), digest_size=_BYTES, key=self._key, person=kind).digest()
+        return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,167 @@
+"""What the limits read and write, inside a transaction that somebody else began.
+
+Many rows go as one parameter per column, so that neither the text of a statement nor the number of
+statements grows with the people of a request. Whoever holds an agreement's row of the day (`lock`) is alone
+with all that is counted under this agreement on that day, on every worker and node, until the commit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Date, TextClause, bindparam, select, text
+
+from gateway.database import Database
+from gateway.limits.budget import Use
+from gateway.limits.patterns import Seen, Walk
+from gateway.limits.tables import limit_use
+
+_USE_COLUMNS = tuple(limit_use.c[field.name] for field in fields(Use))
+_WRITE_USE = (
+    limit_use.update()
+    .where(limit_use.c.agreement_id == bindparam("of"), limit_use.c.day == bindparam("on"))
+    .values({column: bindparam(f"new_{column.name}") for column in _USE_COLUMNS})
+)
+_BEGIN_DAY = text(
+    "INSERT INTO limit_use (agreement_id, day, requests, refused, subjects, new_people, unknown, minute, "
+    "minute_requests, pardoned) VALUES (:agreement_id, :day, 0, 0, 0, 0, 0, 0, 0, false) "
+    "ON CONFLICT DO NOTHING"
+).bindparams(bindparam("day", type_=Date()))
+
+_KNOWN = "SELECT mark, asked_on FROM limit_people WHERE mark {one_of_marks} AND asked_on > :after"
+_ASKED_AGAIN = "UPDATE limit_people SET asked_on = :day WHERE mark {one_of_marks}"
+_SEEN = """
+SELECT block AS mark, count(*) AS people, 0 AS dates, 0 AS pairs
+FROM limit_people WHERE block {one_of_blocks} AND first_on = :day GROUP BY block
+UNION ALL
+SELECT district, 0, dates, pairs FROM limit_walks WHERE district {one_of_districts} AND day = :day
+"""
+_NEW_PEOPLE = """
+INSERT INTO limit_people (mark, block, first_on, asked_on)
+SELECT a, b, :day, :day FROM ({rows}) AS given WHERE true
+ON CONFLICT (mark) DO UPDATE
+SET block = excluded.block, first_on = excluded.first_on, asked_on = excluded.asked_on
+"""
+_WALKS = """
+INSERT INTO limit_walks (district, day, dates, pairs)
+SELECT a, :day, b, c FROM ({rows}) AS given WHERE true
+ON CONFLICT (district, day) DO UPDATE SET dates = excluded.dates, pairs = excluded.pairs
+"""
+
+
+class Statements:
+    """The statements as the database at hand wants them. Marks are 64-bit keyed numbers."""
+
+    def __init__(self, database: Database) -> None:
+        self._sqlite = database.is_sqlite
+        self._use = (
+            select(limit_use.c.agreement_id, *_USE_COLUMNS)
+            .where(database.one_of(limit_use.c.agreement_id, "ids"), limit_use.c.day == bindparam("day"))
+            .order_by(limit_use.c.agreement_id)
+        )
+        self._locked_use = self._use.with_for_update()
+        self._known = self._text(_KNOWN).columns(asked_on=Date).bindparams(_day("after"))
+        self._seen = self._text(_SEEN).bindparams(_day())
+        self._asked_again = self._text(_ASKED_AGAIN).bindparams(_day())
+        self._new_people = self._text(_NEW_PEOPLE, columns="ab").bindparams(_day())
+        self._walks = self._text(_WALKS, columns="abc").bindparams(_day())
+
+    def use(self, connection: Connection, ids: Collection[str], day: date) -> dict[str, Use]:
+        """What these agreements used on `day`, by id; an agreement that asked nothing is left out."""
+        rows = connection.execute(self._use, {"ids": sorted(ids), "day": day})
+        return {row.agreement_id: Use(*row[1:]) for row in rows}
+
+    def lock(self, connection: Connection, ids: Collection[str], day: date) -> dict[str, Use]:
+        """As `use`, for all of these agreements, and theirs alone until the commit."""
+        # Sorted by the statement: two processes that lock several agreements never wait crosswise.
+        parameters = {"ids": sorted(ids), "day": day}
+        rows = connection.execute(self._locked_use, parameters).all()
+        if len(rows) < len(ids):
+            connection.execute(_BEGIN_DAY, [{"agreement_id": one, "day": day} for one in sorted(ids)])
+            rows = connection.execute(self._locked_use, parameters).all()
+        return {row.agreement_id: Use(*row[1:]) for row in rows}
+
+    def write_use(self, connection: Connection, used: Mapping[str, Use], day: date) -> None:
+        """Put down what the locked agreements have used by now."""
+        rows = [
+            {"of": one, "on": day, **{f"new_{name}": value for name, value in asdict(use).items()}}
+            for one, use in used.items()
+        ]
+        connection.execute(_WRITE_USE, rows)
+
+    def known(self, connection: Connection, marks: Collection[int], after: date) -> dict[int, date]:
+        """Those of these people who were asked about later than on the day `after`, and when last."""
+        parameters = {"marks": self._list(marks), "after": after}
+        return {row.mark: row.asked_on for row in connection.execute(self._known, parameters)}
+
+    def seen(
+        self, connection: Connection, blocks: Collection[int], districts: Collection[int], day: date
+    ) -> Seen:
+        """What the newcomers of `day` left in these blocks and districts."""
+        parameters = {"blocks": self._list(blocks), "districts": self._list(districts), "day": day}
+        people: dict[int, int] = {}
+        walks: dict[int, Walk] = {}
+        for mark, count, dates, pairs in connection.execute(self._seen, parameters):
+            if count:
+                people[mark] = count
+            else:
+                walks[mark] = Walk(dates, pairs)
+        return Seen(people, walks)
+
+    def write_people(
+        self, connection: Connection, new: Mapping[int, int | None], again: Collection[int], day: date
+    ) -> None:
+        """Remember who was asked about: newcomers with their block, and the others."""
+        if new:
+            rows = sorted(new.items(), key=lambda row: row[0])
+            connection.execute(self._new_people, {**self._rows(rows, "ab"), "day": day})
+        if again:
+            connection.execute(self._asked_again, {"marks": self._list(again), "day": day})
+
+    def write_walks(self, connection: Connection, walks: Mapping[int, Walk], day: date) -> None:
+        """Put down how far the walks through these districts have gone."""
+        if walks:
+            rows = sorted((district, walk.dates, walk.pairs) for district, walk in walks.items())
+            connection.execute(self._walks, {**self._rows(rows, "abc"), "day": day})
+
+    def _text(self, template: str, *, columns: str = "") -> TextClause:
+        """The template with its lists as the dialect spells them: one parameter each, of any length."""
+        listed = "IN (SELECT value FROM json_each(:{0}))" if self._sqlite else "= ANY(CAST(:{0} AS bigint[]))"
+        return text(
+            template.format(
+                rows=_json_rows(columns) if self._sqlite else _array_rows(columns),
+                **{f"one_of_{name}": listed.format(name) for name in ("marks", "blocks", "districts")},
+            )
+        )
+
+    def _list(self, numbers: Collection[int | None]) -> str:
+        """Whole numbers as the text of a list: drivers turn a list into an array one number at a time."""
+        if self._sqlite:
+            return json.dumps([*numbers])
+        return f"{{{','.join('NULL' if one is None else str(one) for one in numbers)}}}"
+
+    def _rows(self, rows: Sequence[Sequence[int | None]], columns: str) -> dict[str, str]:
+        if self._sqlite:
+            return {"rows": json.dumps(rows)}
+        return {
+            name: self._list(column) for name, column in zip(columns, zip(*rows, strict=True), strict=True)
+        }
+
+
+def _day(name: str = "day") -> Any:
+    # Without a type a date would go to SQLite through an adapter that Python is doing away with.
+    return bindparam(name, type_=Date())
+
+
+def _json_rows(columns: str) -> str:
+    picked = ", ".join(f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(columns))
+    return f"SELECT {picked} FROM json_each(:rows)"  # noqa: S608 - made of letters given above
+
+
+def _array_rows(columns: str) -> str:
+    arrays = ", ".join(f"CAST(:{name} AS bigint[])" for name in columns)
+    return f"SELECT * FROM unnest({arrays}) AS t ({', '.join(columns)})"  # noqa: S608 - as above
