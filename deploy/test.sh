@@ -7,13 +7,35 @@ lock=deploy/requirements-test.txt
 . "$root/deploy/environment.sh"
 cd "$root"
 
+# What others wrote, to test against. Each repeats only when its lock has changed.
+npm_packages() { # FOLDER NAME
+    locked=$(sha256sum <"$1/package-lock.json")
+    [ "$(cat "$1/node_modules/gapura-lock" 2>/dev/null)" != "$locked" ] || return 0
+    printf 'Installing %s ...\n' "$2"
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
+    printf '%s\n' "$locked" >"$1/node_modules/gapura-lock"
+}
+
+python_packages() { # FOLDER NAME
+    locked=$(sha256sum <"$1/requirements.txt")
+    [ "$(cat "$1/.venv/gapura-lock" 2>/dev/null)" != "$locked" ] || return 0
+    printf 'Installing %s ...\n' "$2"
+    rm -rf "$1/.venv"
+    python3 -m venv "$1/.venv" &&
+        "$1/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+            -r "$1/requirements.txt" &&
+        printf '%s\n' "$locked" >"$1/.venv/gapura-lock"
+}
+
 command -v node >/dev/null && command -v npm >/dev/null || debian_packages nodejs npm
-clients=tests/clients
-if [ "$(cat "$clients/node_modules/gapura-lock" 2>/dev/null)" != "$(sha256sum <"$clients/package-lock.json")" ]; then
-    printf 'Installing the independent OAuth clients ...\n'
-    npm ci --prefix "$clients" --ignore-scripts --no-audit --no-fund --loglevel=error
-    sha256sum <"$clients/package-lock.json" >"$clients/node_modules/gapura-lock"
-fi
+npm_packages tests/clients 'the independent OAuth clients'
+npm_packages tests/clients/oidc-provider 'an OpenID provider'
+npm_packages tests/clients/koop 'the map server Koop' &
+koop=$!
+# The two that not every machine can have: their tests are then skipped, and say so.
+python_packages tests/clients/pygeoapi 'the map server pygeoapi' || rm -rf tests/clients/pygeoapi/.venv
+command -v mapserv >/dev/null || (debian_packages cgi-mapserver) || true
+wait "$koop"
 
 run() {
     printf '== %s\n' "$*"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,11 +17,11 @@ from uuid import UUID
 import orjson
 
 from connectors.base import Value
-from policies.conditions import Evaluation, evaluate
+from policies.conditions import Evaluation, evaluate, inputs
 from policies.decide import Plan
 from policies.dictionary import Text
 from policies.pseudonym import SectorKey, pseudonym
-from policies.release import Released, Unknown, release
+from policies.release import Released, Unknown, release, unknown_field
 
 # Why a subject got no answer. Somebody out of scope is `not_found`, word for word.
 UNANSWERED = {
@@ -52,6 +53,8 @@ class Person:
     as_of: Mapping[str, date]
     default_as_of: date | None
     unknown: Mapping[str, Unknown]
+    # Fields whose value is an earlier one, because their source is down: since when it is (UTC).
+    stale: Mapping[str, datetime] = dataclass_field(default_factory=dict)
 
     def field_as_of(self, field: str) -> date | None:
         """The day on which the source says the value held."""
@@ -102,9 +105,17 @@ def assess(
     )
 
 
-def render(exchange_id: UUID, now: datetime, on_date: date, plan: Plan, findings: Sequence[Finding]) -> bytes:
-    """The answer as JSON bytes."""
-    as_of = _common_as_of(plan, findings)
+def render(
+    exchange_id: UUID,
+    now: datetime,
+    on_date: date,
+    plan: Plan,
+    findings: Sequence[Finding],
+    *,
+    sandbox: bool = False,
+) -> bytes:
+    """The answer as JSON bytes; `sandbox` says that it is about synthetic people only."""
+    as_of = common_as_of(plan, findings)
     reasons = {finding.reason for finding in findings if finding.reason}
     agreement = plan.agreement
     answer: dict[str, Any] = {
@@ -113,6 +124,8 @@ def render(exchange_id: UUID, now: datetime, on_date: date, plan: Plan, findings
         "on_date": on_date.isoformat(),
         "agreement": {"id": agreement.id, "version": agreement.version, "sha256": agreement.sha256},
     }
+    if sandbox:
+        answer["sandbox"] = True
     if plan.rule:
         answer["rule"] = _rule_head(plan)
     answer["fields"] = _fields_head(plan, as_of)
@@ -152,7 +165,7 @@ def _fields_head(plan: Plan, as_of: Mapping[str, date | None]) -> dict[str, Any]
     return head
 
 
-def _common_as_of(plan: Plan, findings: Sequence[Finding]) -> dict[str, date | None]:
+def common_as_of(plan: Plan, findings: Sequence[Finding]) -> dict[str, date | None]:
     """The date that most persons share, per field: said at the head, so that only the others repeat it."""
     people = [finding.person for finding in findings if finding.person]
     if not people:
@@ -177,11 +190,41 @@ def _result(plan: Plan, finding: Finding, as_of: Mapping[str, date | None]) -> d
         if plan.reasons:
             result["clauses"] = finding.evaluation.clauses
     result["values"] = finding.released.values
-    exceptions = {**finding.released.exceptions}
-    for output in plan.outputs:
-        day = finding.person.field_as_of(output.reads)
-        if output.name in finding.released.values and day != as_of[output.name]:
-            exceptions[output.name] = {"as_of": day.isoformat() if day else None}
+    exceptions = {
+        **_of_rule(plan, finding.person),
+        **finding.released.exceptions,
+        **_other_dates(plan, finding.person, finding.released, as_of),
+    }
     if exceptions:
         result["exceptions"] = exceptions
     return result
+
+
+def _of_rule(plan: Plan, person: Person) -> dict[str, dict[str, Any]]:
+    """What the decision rests on and no source could say now; told where the clauses are told."""
+    if plan.rule is None or not plan.reasons or not (person.unknown or person.stale):
+        return {}
+    read = sorted(inputs(plan.rule))
+    unknown = {field: unknown_field(person.unknown[field]) for field in read if field in person.unknown}
+    return unknown | {field: _stale(person, field) for field in read if field in person.stale}
+
+
+def _other_dates(
+    plan: Plan, person: Person, released: Released, as_of: Mapping[str, date | None]
+) -> dict[str, dict[str, Any]]:
+    """Values that are not of the head's day, and values that stand in for a source that is down."""
+    told: dict[str, dict[str, Any]] = {}
+    for output in plan.outputs:
+        if output.name not in released.values:
+            continue
+        if output.reads in person.stale:
+            told[output.name] = _stale(person, output.reads)
+        elif (day := person.field_as_of(output.reads)) != as_of[output.name]:
+            told[output.name] = {"as_of": day.isoformat() if day else None}
+    return told
+
+
+def _stale(person: Person, field: str) -> dict[str, Any]:
+    day = person.field_as_of(field)
+    since = person.stale[field].isoformat(timespec="seconds")
+    return {"state": "last_known", "since": since, "as_of": day.isoformat() if day else None}

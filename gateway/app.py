@@ -11,42 +11,73 @@ import os
 import platform
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from connectors.base import Connector
+from gateway.agreements.live import LivePolicies
+from gateway.agreements.past import Explanations
+from gateway.agreements.preview import Preview
+from gateway.agreements.replay import Replay
+from gateway.agreements.store import PolicyStore
+from gateway.agreements.trials import Trials
 from gateway.api import documentation, problems
+from gateway.api.admin.consumer_keys import consumer_key_router
+from gateway.api.admin.consumers import consumer_router
+from gateway.api.admin.documentation import MEMBER_NAMES as ADMIN_MEMBER_NAMES
+from gateway.api.admin.explain import explain_router
+from gateway.api.admin.limits import limits_router
+from gateway.api.admin.policies import policy_router
+from gateway.api.admin.reversals import reversal_router
+from gateway.api.admin.rights import rights_admin_router
+from gateway.api.admin.session import session_router
+from gateway.api.admin.staff import staff_router
+from gateway.api.admin.tokens import token_router
+from gateway.api.admin.trying import trying_router
 from gateway.api.agreements import agreement_router
 from gateway.api.edge import Edge
 from gateway.api.examples import REQUEST_EXAMPLES
 from gateway.api.exchanges import MEMBER_NAMES, WIRE_MODELS, exchange_router
 from gateway.api.health import Check, health_router
+from gateway.api.pseudonyms import MEMBER_NAMES as NAMING_MEMBER_NAMES
+from gateway.api.pseudonyms import WIRE_MODELS as NAMING_WIRE_MODELS
+from gateway.api.pseudonyms import pseudonym_router
+from gateway.api.rights import MEMBER_NAMES as RIGHTS_MEMBER_NAMES
+from gateway.api.rights import WIRE_MODELS as RIGHTS_WIRE_MODELS
+from gateway.api.rights import rights_router
+from gateway.api.transparency import transparency_router
+from gateway.api.usage import usage_router
+from gateway.areas.connector import AreasConnector
+from gateway.audit.entry import SubjectHasher
 from gateway.audit.log import AuditLog
+from gateway.audit.transparency import TransparentLog, open_log
 from gateway.database import Database
 from gateway.errors import SettingsInvalid
 from gateway.exchange import Exchange
+from gateway.housekeeping import Chore, every_day, every_hour, every_minute, keep_house
 from gateway.installation import open_keys
 from gateway.keys import Keys
+from gateway.limits.ledger import LimitLedger
 from gateway.migrations import is_current
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import ConsumerStore
 from gateway.oauth.endpoints import oauth_router
+from gateway.provision import check_provided, with_unconfigured
+from gateway.pseudonyms.desk import NamesDesk, open_names_desk
 from gateway.registry.connector import RegistryConnector
+from gateway.registry.existing.connector import ExistingRegistry, open_existing_registry
+from gateway.rights.opening import Rights, open_rights
 from gateway.settings import Settings, load_settings
 from gateway.sources.folder import Sources, build_sources
+from gateway.sources.last_known import forget_verdicts
 from gateway.sources.watch import SourceWatch
+from gateway.staff.opening import StaffDesk, open_staff_desk
 from gateway.telemetry import Telemetry
-from policies.agreement import AgreementBook
-from policies.conditions import ON_DATE, inputs
-from policies.library import load_policies
-from policies.pseudonym import SectorKey, derive_sector_key
 
 Clock = Callable[[], datetime]
-_FORGET_EVERY_S = 60
 _DESCRIPTION = """\
 Gapura tells partner agencies what their agreement lets them know about the people of DTKS, and nothing more.
 
@@ -62,23 +93,34 @@ class Services:
     settings: Settings
     database: Database
     keys: Keys
-    book: AgreementBook
-    registry: RegistryConnector
+    store: PolicyStore
+    policies: LivePolicies
+    registry: RegistryConnector | ExistingRegistry
+    areas: AreasConnector
     sources: tuple[Connector, ...]
     outside: Sources
     consumers: ConsumerStore
     bearer: BearerCheck
     audit: AuditLog
+    log: TransparentLog
+    limits: LimitLedger
     exchange: Exchange
+    names: NamesDesk
+    rights: Rights
+    trials: Trials
+    staff: StaffDesk
     telemetry: Telemetry
     clock: Clock
 
     def close(self) -> None:
         """Finish what is under way and let go of the database."""
+        self.limits.close()
         self.audit.close()
         self.registry.close()
+        self.areas.close()
         self.outside.close()
         self.bearer.close()
+        self.staff.close()
         self.database.close()
 
 
@@ -99,21 +141,49 @@ def build_services(
     database = Database(settings.effective_database_url)
     if database.is_missing() or not is_current(database):
         raise SettingsInvalid(["The database schema is not current: run `gapura migrate` first"])
-    keys = open_keys(database, settings.home / "keys")
-    book = load_policies(settings.policies)
-    registry = RegistryConnector(database)
+    keys = open_keys(database, settings.home / "keys", settings.key_source)
+    store = PolicyStore(database, clock)
+    policies = LivePolicies.opened(database, store, settings.policies)
+    book = policies.present
+    registry = _open_registry(settings, database, keys, telemetry)
     outside = build_sources(settings.sources, database, clock, telemetry.event)
-    sources = (*outside.connectors, *sources)
-    _check_provided(book, [registry, *sources])
+    areas = AreasConnector(database)
+    sources = with_unconfigured(book, [registry], (areas, *outside.connectors, *sources), clock())
+    check_provided(book, [registry, *sources])
     audit = AuditLog(database)
-    consumers = ConsumerStore(database)
+    log = open_log(database, keys, settings.issuer, clock)
+    consumers = ConsumerStore(database, clock)
     bearer = BearerCheck(database=database, keys=keys, issuer=settings.issuer, clock=clock)
+    limits = LimitLedger(database, SubjectHasher(keys.audit_key), clock, tell=telemetry.event)
+    names = open_names_desk(
+        database=database,
+        keys=keys,
+        folder=settings.home / "keys",
+        registry=registry,
+        limits=limits,
+        audit=audit,
+        clock=clock,
+        timeout_s=settings.exchange_timeout_s,
+    )
     exchange = Exchange(
-        book=book,
         registry=registry,
         sources=sources,
-        sector_key=_sector_keys(keys),
+        sector_keys=names.keyring.of,
+        limits=limits,
         audit=audit,
+        audit_key=keys.audit_key,
+        clock=clock,
+        timeout_s=settings.exchange_timeout_s,
+        simulated=outside.simulated,
+    )
+    staff = open_staff_desk(settings, database, keys, clock)
+    preview = Preview(
+        database=database,
+        registry=registry,
+        sources=sources,
+        simulated=outside.simulated,
+        consumers=consumers,
+        holders=staff.accounts.holders,
         audit_key=keys.audit_key,
         clock=clock,
         timeout_s=settings.exchange_timeout_s,
@@ -122,14 +192,31 @@ def build_services(
         settings,
         database,
         keys,
-        book,
+        store,
+        policies,
         registry,
+        areas,
         sources,
         outside,
         consumers,
         bearer,
         audit,
+        log,
+        limits,
         exchange,
+        names,
+        open_rights(
+            database=database,
+            registry=registry,
+            audit=audit,
+            audit_key=keys.audit_key,
+            limits=limits,
+            policies=policies,
+            clock=clock,
+            timeout_s=settings.exchange_timeout_s,
+        ),
+        Trials(preview, Replay(database, consumers, clock), Explanations(database)),
+        staff,
         telemetry,
         clock,
     )
@@ -144,8 +231,8 @@ def build_app(services: Services) -> ASGIApp:
             "gateway:started",
             issuer=services.settings.issuer,
             database="sqlite" if services.database.is_sqlite else "postgresql",
-            agreements=len(services.book.agreements),
-            programmes=sorted(services.book.programmes),
+            agreements=len(services.policies.present.agreements),
+            programmes=sorted(services.policies.present.programmes),
             workers=services.settings.workers,
         )
         watch = SourceWatch(
@@ -156,7 +243,11 @@ def build_app(services: Services) -> ASGIApp:
             tell=services.telemetry.event,
             show=services.telemetry.source_seen,
         )
-        tasks = [asyncio.create_task(_forget_expired_marks(services)), asyncio.create_task(watch.run())]
+        tasks = [
+            asyncio.create_task(watch.run()),
+            asyncio.create_task(_keep_log_in_order(services)),
+            asyncio.create_task(keep_house(_chores(services), services.telemetry.event)),
+        ]
         yield
         for task in tasks:
             task.cancel()
@@ -172,12 +263,34 @@ def build_app(services: Services) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
     )
-    problems.install(app, MEMBER_NAMES)
-    documentation.install(app, WIRE_MODELS)
+    problems.install(app, MEMBER_NAMES | ADMIN_MEMBER_NAMES | RIGHTS_MEMBER_NAMES | NAMING_MEMBER_NAMES)
+    documentation.install(app, WIRE_MODELS + RIGHTS_WIRE_MODELS + NAMING_WIRE_MODELS)
     app.include_router(
-        exchange_router(services.exchange, services.bearer, services.telemetry, REQUEST_EXAMPLES)
+        exchange_router(
+            services.exchange,
+            services.policies,
+            services.bearer,
+            services.log.receipts,
+            services.telemetry,
+            REQUEST_EXAMPLES,
+        )
     )
-    app.include_router(agreement_router(services.book, services.bearer, services.clock))
+    app.include_router(
+        pseudonym_router(
+            services.names.naming,
+            services.policies,
+            services.bearer,
+            services.log.receipts,
+            services.telemetry,
+        )
+    )
+    app.include_router(agreement_router(services.policies, services.bearer, services.clock))
+    app.include_router(usage_router(services.policies, services.bearer, services.limits, services.clock))
+    app.include_router(
+        transparency_router(
+            services.log, services.database, services.bearer, services.keys.audit_key, services.clock
+        )
+    )
     app.include_router(
         oauth_router(
             database=services.database,
@@ -187,6 +300,30 @@ def build_app(services: Services) -> ASGIApp:
             clock=services.clock,
         )
     )
+    app.include_router(session_router(services.staff))
+    app.include_router(
+        rights_router(
+            services.rights.access,
+            services.policies,
+            services.bearer,
+            services.log.receipts,
+            services.telemetry,
+        )
+    )
+    app.include_router(
+        rights_admin_router(
+            services.rights, services.policies, services.database, services.staff.check, services.clock
+        )
+    )
+    app.include_router(staff_router(services.staff))
+    app.include_router(token_router(services.staff))
+    app.include_router(reversal_router(services.names.reversals, services.staff.check))
+    app.include_router(consumer_router(services.consumers, services.staff.check))
+    app.include_router(consumer_key_router(services.consumers, services.staff.check))
+    app.include_router(policy_router(services.store, services.staff.check, services.clock))
+    app.include_router(trying_router(services.trials, services.store, services.staff.check))
+    app.include_router(explain_router(services.trials.explain, services.staff.check))
+    app.include_router(limits_router(services.store, services.limits, services.staff.check, services.clock))
     app.include_router(
         health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)
     )
@@ -198,36 +335,18 @@ def create_app() -> ASGIApp:
     return build_app(build_services(load_settings()))
 
 
-def _sector_keys(keys: Keys) -> Callable[[str], SectorKey]:
-    @lru_cache(maxsize=1024)
-    def sector_key(sector: str) -> SectorKey:
-        return derive_sector_key(keys.master, sector)
+def _open_registry(
+    settings: Settings, database: Database, keys: Keys, telemetry: Telemetry
+) -> RegistryConnector | ExistingRegistry:
+    """The gateway's own tables, or the existing database that a mapping file describes."""
+    if settings.registry_file is None:
+        return RegistryConnector(database)
 
-    return sector_key
+    def unusable(field: str, count: int) -> None:
+        telemetry.event("registry:values_unusable", level="warning", field=field, count=count)
 
-
-def _check_provided(book: AgreementBook, connectors: Sequence[Connector]) -> None:
-    """Refuse to start on an agreement or a rule that needs what nobody provides."""
-    provided = frozenset[str]().union(*(connector.provides for connector in connectors)) | {ON_DATE}
-    needed = [
-        *(
-            (f"programme {rule.programme}", field)
-            for rule in book.programmes.values()
-            for field in inputs(rule)
-        ),
-        *(
-            (f"agreement {agreement.id}", how.reads)
-            for agreement in book.agreements
-            for how in agreement.fields.values()
-            if how.name != "drop"
-        ),
-    ]
-    if missing := [
-        f"{where} needs the field {field}, which no connector provides"
-        for where, field in needed
-        if field not in provided
-    ]:
-        raise SettingsInvalid(missing)
+    secret = keys.derive("person ids of an existing registry")
+    return open_existing_registry(settings.registry_file, secret, heard=unusable)
 
 
 def _readiness_checks(services: Services) -> dict[str, Check]:
@@ -252,13 +371,24 @@ def _source_words(services: Services) -> dict[str, str]:
     }
 
 
-async def _forget_expired_marks(services: Services) -> None:
-    """Keep the replay tables as small as their window."""
-    while True:
-        await asyncio.sleep(_FORGET_EVERY_S)
-        try:
-            count = await asyncio.to_thread(services.bearer.forget_expired, services.clock())
-        except Exception as error:  # noqa: BLE001 - housekeeping must survive a database outage
-            services.telemetry.event("marks:not_forgotten", level="warning", error=type(error).__name__)
-        else:
-            services.telemetry.event("marks:forgotten", count=count)
+async def _keep_log_in_order(services: Services) -> None:
+    """Give committed entries their place and sign checkpoints; a failure is told, the next step tries."""
+
+    def failed(error: BaseException) -> None:
+        services.telemetry.event("audit:not_integrated", level="error", error=type(error).__name__)
+
+    await asyncio.gather(services.log.sequencer.run(failed), services.rights.index.run(failed))
+
+
+def _chores(services: Services) -> list[Chore]:
+    def old_verdicts() -> int:
+        kept = timedelta(days=services.settings.verdicts_kept_days)
+        return forget_verdicts(services.database, services.clock() - kept)
+
+    return [
+        every_minute("spent proofs", lambda: services.bearer.forget_expired(services.clock())),
+        every_minute("ended sessions", services.staff.sessions.forget_ended),
+        every_hour("old limits", services.limits.forget_old),
+        every_hour("ended sector keys", lambda: len(services.names.keyring.destroy_ended())),
+        every_day("old verdicts", old_verdicts),
+    ]

@@ -9,14 +9,20 @@ import typer
 
 from gateway.commands import (
     agreements,
+    areas,
+    audit,
     consumers,
     exchange,
     keys,
     people,
     registry,
+    reversals,
+    rights,
     serving,
     simulate,
     sources,
+    staff,
+    trying,
 )
 from gateway.errors import GapuraError
 from gateway.oauth.client import TokenRequestRefused
@@ -35,7 +41,13 @@ app.add_typer(agreements.app, name="agreements")
 app.add_typer(people.app, name="people")
 app.add_typer(registry.app, name="registry")
 app.add_typer(keys.app, name="keys")
+app.add_typer(reversals.app, name="reversals")
+app.add_typer(audit.app, name="audit")
 app.add_typer(sources.app, name="sources")
+app.add_typer(staff.app, name="staff")
+app.add_typer(rights.app, name="rights")
+app.add_typer(areas.app, name="areas")
+trying.add_to(agreements.app)
 app.command("demo")(exchange.demo)
 app.command("ask")(exchange.ask)
 app.command("serve")(serving.serve)

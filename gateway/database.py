@@ -174,6 +174,12 @@ class Database:
         self.engine.dispose()
 
 
+def make_durable(connection: Connection) -> None:
+    """Have this unit of work on disk when it ends, however it was begun."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL synchronous_commit TO ON"))
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     """Set the pragmas that durability and several processes need, and let SQLAlchemy say BEGIN."""
 

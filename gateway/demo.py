@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import httpx
 from sqlalchemy import func, select
 
-from gateway.api.examples import TOUR
+from gateway.api.examples import TOUR, Stop
 from gateway.database import Database
 from gateway.errors import Conflict, GapuraError, NotFound
 from gateway.installation import open_keys
@@ -33,10 +34,14 @@ from gateway.registry.imports import import_registry
 from gateway.registry.synthetic import generate_people
 from gateway.registry.tables import people
 from gateway.settings import Settings
+from gateway.sources.training import Training, training, training_people
+from gateway.staff.roles import INSTALLATION
 
 _SEED = 2021  # the year of Permensos 3/2021; any number does, the same one gives the same people
 _START_TIMEOUT_S = 30
+_RECOVERY_TIMEOUT_S = 20
 _LONG_PART_CHARS = 300
+_SIMULATED_PEOPLE = 20_000
 
 Say = Callable[[str], None]
 # Begins a progress bar with these words and gives the function that moves it, from 0 to 1.
@@ -73,7 +78,7 @@ def prepare(settings: Settings, count: int, watch: Watch, say: Say) -> None:
     database = Database(settings.effective_database_url)
     try:
         migrate(database)
-        open_keys(database, settings.home / "keys")
+        open_keys(database, settings.home / "keys", settings.key_source)
         with database.reading() as connection:
             present = connection.execute(select(func.count()).select_from(people)).scalar_one()
             real = connection.execute(select(people.c.id).where(~people.c.synthetic).limit(1)).first()
@@ -113,11 +118,13 @@ def _register_consumers(settings: Settings, database: Database) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         try:
             store.register(
+                INSTALLATION,
                 id=consumer.id,
                 name=consumer.name,
                 sector=consumer.sector,
                 regions=consumer.regions,
                 jwks={"keys": [public_jwk]},
+                reason="the demo",
             )
         except Conflict as error:
             raise Conflict(
@@ -127,6 +134,18 @@ def _register_consumers(settings: Settings, database: Database) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(private_jwk, file)
+
+
+@contextmanager
+def outside_sources(settings: Settings) -> Iterator[Training]:
+    """Simulators of the outside sources on the demo's people, and the `sources.toml` that leads to them."""
+    database = Database(settings.effective_database_url)
+    try:
+        population = training_people(database, _SIMULATED_PEOPLE)
+    finally:
+        database.close()
+    with training(population, settings.home / "training") as simulators:
+        yield simulators
 
 
 def refuse_taken_port(settings: Settings) -> None:
@@ -177,7 +196,9 @@ def client_for(settings: Settings, consumer_id: str, http: httpx.Client) -> Gate
     return GatewayClient(settings.issuer, consumer_id, json.loads(path.read_text(encoding="utf-8")), http)
 
 
-def walk_through(settings: Settings, say: Say, show_json: Callable[[Any], None]) -> None:
+def walk_through(
+    settings: Settings, sources: Training, say: Say, show_json: Callable[[Any], None]
+) -> None:
     """Ask every question of the tour as the consumer it names, and show what was sent and what came back."""
     with httpx.Client(trust_env=False, timeout=30) as http:
         clients: dict[str, GatewayClient] = {}
@@ -187,16 +208,36 @@ def walk_through(settings: Settings, say: Say, show_json: Callable[[Any], None])
             client = clients.setdefault(stop.consumer, client_for(settings, stop.consumer, http))
             say(f"\n[{number}/{len(TOUR)}] {stop.title.en}\n      {stop.title.id}")
             body = _with_learned(stop.body, learned)
+            if stop.down:
+                sources.stop(stop.down)
             say(f"  as {stop.consumer}:  POST {stop.path}")
             show_json(body)
-            answer = client.post(stop.path, body)
+            answer = _asked(client, stop, body)
             content = answer.json()
+            if stop.down:
+                sources.start(stop.down)
             say(f"  answer: HTTP {answer.status_code}")
             show_json(_without_repeats(content, number, told))
             say(f"  -> {stop.moral.en}\n     {stop.moral.id}")
             for result in content.get("results", ()):
                 if "pseudonym" in result:
                     learned[f"{stop.consumer}:{result['ref']}"] = result["pseudonym"]
+
+
+def _asked(client: GatewayClient, stop: Stop, body: Mapping[str, Any]) -> httpx.Response:
+    """The answer; where the stop says so, the first one in which no source is silent any more."""
+    waited_until = time.monotonic() + _RECOVERY_TIMEOUT_S
+    while True:
+        answer = client.post(stop.path, body)
+        if not (stop.until_known and _is_silent(answer.json())) or time.monotonic() > waited_until:
+            return answer
+        time.sleep(0.2)
+
+
+def _is_silent(content: Mapping[str, Any]) -> bool:
+    """Whether any field of any person waits for its source."""
+    exceptions = (one for result in content["results"] for one in result.get("exceptions", {}).values())
+    return any(one.get("state") in {"unknown", "last_known"} for one in exceptions)
 
 
 def _without_repeats(content: dict[str, Any], number: int, told: dict[str, int]) -> dict[str, Any]:

@@ -4,15 +4,20 @@
     ├── BadInput                  the caller can mend it; says what, where, expected, got, what to do
     │   ├── BodyTooLarge          the request's body exceeds the limit
     │   ├── SettingsInvalid       all problems of the settings at once
+    │   ├── PreconditionMissing   a change does not say which state it was made from
     │   └── FileUnusable          a file as a whole cannot be read (single rows are rejected, not raised)
     ├── Unauthenticated           no consumer could be established; carries the RFC 9110 challenge
     │   └── InsufficientScope     one could, but its token was not issued for this operation
     ├── Refused                   a consumer is known, and its agreement does not cover the request
+    │   └── LimitExceeded         it does, but a limit of the agreement is used up for now
+    ├── NotPermitted              a staff member is known, and may not do this, or not alone
+    │   └── RoleMissing           ... for want of a role; says which, and who has it
     ├── NotFound                  the named thing does not exist, or is none of the caller's business
     ├── Conflict                  the act contradicts the present state
     └── Retryable                 the same call may succeed later
         ├── AuditUnavailable      no evidence could be written, so nothing was answered
         ├── SourceUnavailable     an outside source is down and the agreement says to refuse then
+        ├── KeysUnavailable       a key that is needed is not on this machine, or its keeper is away
         └── StoreUnavailable      the database cannot be reached
 
 Whether a second try is worth it is a type, decided where the failure is seen, once. HTTP status codes
@@ -22,6 +27,8 @@ name fields, positions and shapes, never what stood there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from policies.dictionary import Text
@@ -62,6 +69,12 @@ class SettingsInvalid(BadInput):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("The settings do not allow a start:\n" + "\n".join(f"  - {p}" for p in problems))
         self.problems = problems
+
+
+class PreconditionMissing(BadInput):
+    """The request changes something without saying which state of it was seen: `If-Match` is missing."""
+
+    code = "if_match_missing"
 
 
 class FileUnusable(BadInput):
@@ -107,6 +120,34 @@ class Refused(GapuraError):  # noqa: N818 - as above
         self.exchange_id = exchange_id
 
 
+class LimitExceeded(Refused):
+    """A limit of the agreement is used up: the same request may fit after `retry_after_s` seconds."""
+
+    code = "limit_exceeded"
+
+    def __init__(
+        self, reason: Text, *, code: str, remedy: Text, exchange_id: UUID, retry_after_s: int
+    ) -> None:
+        super().__init__(reason, code=code, remedy=remedy, exchange_id=exchange_id)
+        self.retry_after_s = retry_after_s
+
+
+class NotPermitted(GapuraError):  # noqa: N818 - as above
+    """The staff member is known and may not do this; `detail` says who may, and `code` why it is so."""
+
+    code = "not_permitted"
+
+
+class RoleMissing(NotPermitted):
+    """The act needs one of some roles; `holders` are the ids of those who have each of them now."""
+
+    code = "role_missing"
+
+    def __init__(self, holders: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(f"This needs the role {' or '.join(holders)}.")
+        self.holders = holders
+
+
 class NotFound(GapuraError):  # noqa: N818 - as above
     """The named thing does not exist, or is none of the caller's business: the two look the same."""
 
@@ -117,6 +158,11 @@ class Conflict(GapuraError):  # noqa: N818 - as above
     """The act contradicts the present state; `detail` says which state, and what would be allowed."""
 
     code = "conflict"
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """What is told to programmes beside the sentence, as plain values."""
+        return {}
 
 
 class Retryable(GapuraError):  # noqa: N818 - as above
@@ -135,6 +181,12 @@ class SourceUnavailable(Retryable):
     """An outside source gave no answer, and the agreement says to refuse rather than to answer in part."""
 
     code = "source_unavailable"
+
+
+class KeysUnavailable(Retryable):
+    """A key is not where it is kept, or its keeper cannot be asked; `detail` names it and says what to do."""
+
+    code = "keys_unavailable"
 
 
 class StoreUnavailable(Retryable):

@@ -1,70 +1,46 @@
 """THE use case: one consumer asks about one subject or a thousand, and gets what its agreement allows.
 
-`Exchange.__call__` reads as the path of a request: decide, identify, ask the registry, keep to the scope,
-ask the other sources, judge and release, leave evidence, answer. There is one code path: one subject is a
-batch of one. It MUST NOT answer before the evidence is on disk, and MUST NOT ask an outside source about
-anybody who is out of the agreement's scope.
+`Exchange.__call__` reads as the path of a request: decide, identify, spend of the limits, ask the registry,
+keep to the scope, ask the other sources, judge and release, leave evidence, answer. There is one code
+path: one subject is a batch of one. It MUST NOT answer before the evidence is on disk, and MUST NOT ask an
+outside source about anybody who is out of the agreement's scope.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from connectors.base import Ambiguous, Connector, Outcome, Record, Subject, Unavailable
-from gateway.answer import Person, Unanswered, assess, render
-from gateway.audit.entry import SubjectHasher, exchange_salt
+from connectors.base import Connector, NotFound, Outcome, Record, Subject
+from gateway.answer import Person, Unanswered, assess, common_as_of, render
+from gateway.audit.entry import Sealed, SubjectHasher
 from gateway.audit.evidence import Evidence
 from gateway.audit.log import AuditLog
 from gateway.civil_day import civil_day
-from gateway.errors import Refused, SourceUnavailable
+from gateway.errors import SourceUnavailable
+from gateway.gate import Gate, NoteLimits, Question, unnoted
+from gateway.limits.ledger import LimitLedger
 from gateway.oauth.consumers import Consumer
+from gateway.sandbox import only_synthetic, sandbox_sources
+from gateway.subjects import AskedSubject, complete, identify, told_to, within_scope
 from policies.agreement import AgreementBook
-from policies.decide import ConsumerTerms, Deny, Plan, Request, decide, in_scope
-from policies.pseudonym import SectorKey, UnusablePseudonym, resolve_pseudonym
-from policies.release import Unknown
+from policies.decide import Plan
+from policies.pseudonym import SectorKeys
 
-_NIK_DIGITS = 16
-_NOT_FOUND = Unanswered("not_found")
-
-
-@dataclass(frozen=True, slots=True)
-class AskedSubject:
-    """One person as the consumer names them. MUST NOT be logged.
-
-    `ref` is the consumer's own mark and comes back unchanged; `claims` are values to be compared with
-    fields that the agreement releases as a verdict.
-    """
-
-    ref: str
-    nik: str | None
-    pseudonym: str | None
-    claims: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a consumer asks. `message` is the request's body exactly as it arrived, for its hash."""
-
-    operation: str
-    purpose: str
-    programme: str | None
-    subjects: tuple[AskedSubject, ...]
-    fields: tuple[str, ...] | None
-    on_date: date | None
-    message: bytes
+__all__ = ["Answer", "AskedSubject", "Exchange", "NoteLimits", "Question"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What leaves: the exact bytes whose hash is in the log, and how often each outcome occurs in them."""
+    """What leaves: the exact bytes whose hash is in the log, each subject's outcome, and the entry itself."""
 
     exchange_id: UUID
     body: bytes
     outcomes: Sequence[str]
+    logged: Sealed
 
 
 class Exchange:
@@ -73,112 +49,99 @@ class Exchange:
     def __init__(
         self,
         *,
-        book: AgreementBook,
         registry: Connector,
         sources: Sequence[Connector],
-        sector_key: Callable[[str], SectorKey],
+        sector_keys: Callable[[str], Awaitable[SectorKeys]],
+        limits: LimitLedger,
         audit: AuditLog,
         audit_key: bytes,
         clock: Callable[[], datetime],
         timeout_s: float,
+        simulated: frozenset[str] = frozenset(),
     ) -> None:
-        self._book = book
-        self._purposes = frozenset(agreement.purpose for agreement in book.agreements)
         self._registry = registry
         self._sources = tuple(sources)
-        self._sector_key = sector_key
+        self._sandbox_sources = sandbox_sources(self._sources, simulated, clock())
+        self._sector_keys = sector_keys
+        self._gate = Gate(limits=limits, audit=audit, audit_key=audit_key, clock=clock)
         self._audit = audit
-        self._audit_key = audit_key
         self._hasher = SubjectHasher(audit_key)
         self._clock = clock
         self._timeout_s = timeout_s
 
-    async def __call__(self, consumer: Consumer, question: Question) -> Answer:
-        """Answer `question`, with its evidence committed first.
+    async def __call__(
+        self, consumer: Consumer, question: Question, book: AgreementBook, note: NoteLimits = unnoted
+    ) -> Answer:
+        """Answer `question` under the agreements of `book`, with its evidence committed first.
 
-        Raises Refused (the agreement does not cover it), SourceUnavailable (the agreement says to refuse
-        when a source is down), AuditUnavailable and StoreUnavailable.
+        `note` hears what the agreement's limits left, however the exchange ends afterwards. Raises Refused
+        (the agreement does not cover it), LimitExceeded (it does, and too much was asked), SourceUnavailable
+        (the agreement says to refuse when a source is down), AuditUnavailable and StoreUnavailable.
         """
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         now = self._clock()
         on_date = question.on_date or civil_day(now)
-        evidence = self._open_evidence(consumer, question, on_date)
+        evidence = self._gate.open(consumer, question, book, on_date)
 
-        plan = await self._permitted(consumer, question, now, evidence)
-        key = self._sector_key(plan.pseudonym_sector) if plan.pseudonym_sector else None
-        subjects = [_identify(asked, key) for asked in question.subjects]
-        outcomes = await self._ask_registry(subjects, plan, on_date, deadline)
+        plan = await self._gate.permitted(consumer, question, book, now, evidence)
+        keys = await self._sector_keys(plan.pseudonym_sector) if plan.pseudonym_sector else None
+        subjects = [identify(asked, keys) for asked in question.subjects]
+        spent = await self._gate.spent(plan, subjects, evidence, note)
+        sources = self._needed_sources(plan, consumer)
+        outcomes = await self._ask_registry(subjects, plan, sources, on_date, deadline)
+        seen = [only_synthetic(outcome) for outcome in outcomes] if consumer.sandbox else outcomes
+        unknown = sum(isinstance(seen[at], NotFound) for at in spent.new_at)
+        self._gate.found_nobody(plan, spent, unknown)
         hashes = [self._hash(*pair) for pair in zip(question.subjects, outcomes, strict=True)]
-        in_reach = [_within_scope(outcome, plan) for outcome in outcomes]
-        people = await self._ask_sources(in_reach, plan, on_date, deadline, evidence, hashes)
+        in_reach = [within_scope(outcome, plan) for outcome in seen]
+        people = await self._ask_sources(in_reach, plan, sources, on_date, deadline, evidence, hashes)
 
         findings = [
-            assess(plan, asked.ref, asked.claims, person, on_date, key)
+            assess(plan, asked.ref, asked.claims, person, on_date, keys.current if keys else None)
             for asked, person in zip(question.subjects, people, strict=True)
         ]
-        body = render(evidence.exchange_id, now, on_date, plan, findings)
+        body = render(evidence.exchange_id, now, on_date, plan, findings, sandbox=consumer.sandbox)
         counted = [finding.outcome for finding in findings]
-        await self._audit.append(evidence.answer(self._clock(), plan, body, hashes, counted))
-        return Answer(evidence.exchange_id, body, counted)
-
-    def _open_evidence(self, consumer: Consumer, question: Question, on_date: date) -> Evidence:
-        exchange_id = uuid4()
-        return Evidence(
-            exchange_id,
-            consumer.id,
-            question.operation,
-            # What a caller calls a purpose may be anything, a name included: only known words are kept.
-            question.purpose if question.purpose in self._purposes else None,
-            question.programme if question.programme in self._book.programmes else None,
-            on_date,
-            question.message,
-            exchange_salt(self._audit_key, exchange_id),
-        )
-
-    async def _permitted(
-        self, consumer: Consumer, question: Question, now: datetime, evidence: Evidence
-    ) -> Plan:
-        """The plan that the agreement gives; Refused, with the refusal in the log, when it gives none."""
-        verdict = decide(
-            self._book,
-            ConsumerTerms(consumer.id, consumer.sector, frozenset(consumer.regions)),
-            Request(
-                question.operation,
-                question.purpose,
-                question.programme,
-                question.fields,
-                len(question.subjects),
-                question.on_date,
-            ),
-            civil_day(now),
-        )
-        if isinstance(verdict, Deny):
-            await self._audit.append(evidence.refusal(now, verdict.code))
-            raise Refused(
-                verdict.detail, code=verdict.code, remedy=verdict.remedy, exchange_id=evidence.exchange_id
+        logged = await self._audit.append(
+            evidence.answer(
+                self._clock(),
+                plan,
+                body,
+                hashes,
+                counted,
+                as_of=common_as_of(plan, findings),
+                unavailable=_unavailable(people),
             )
-        return verdict.plan
+        )
+        return Answer(evidence.exchange_id, body, counted, logged)
 
     async def _ask_registry(
-        self, subjects: Sequence[Subject | None], plan: Plan, on_date: date, deadline: float
+        self,
+        subjects: Sequence[Subject | None],
+        plan: Plan,
+        sources: Sequence[Connector],
+        on_date: date,
+        deadline: float,
     ) -> list[Outcome | None]:
         """One outcome per subject; None for those whose identifier cannot be used."""
         identified = [subject for subject in subjects if subject is not None]
         fields = plan.needs & self._registry.provides
-        for source in self._needed_sources(plan):
+        for source in sources:
             fields |= source.needs | {"nik"}  # other sources know people by nothing else
         answers = iter(
             await self._registry.fetch(identified, fields, on_date, deadline) if identified else ()
         )
         return [None if subject is None else next(answers) for subject in subjects]
 
-    def _needed_sources(self, plan: Plan) -> list[Connector]:
-        return [source for source in self._sources if plan.needs & source.provides]
+    def _needed_sources(self, plan: Plan, consumer: Consumer) -> list[Connector]:
+        sources = self._sandbox_sources if consumer.sandbox else self._sources
+        return [source for source in sources if plan.needs & source.provides]
 
     async def _ask_sources(
         self,
         in_reach: Sequence[Record | Unanswered],
         plan: Plan,
+        needed: Sequence[Connector],
         on_date: date,
         deadline: float,
         evidence: Evidence,
@@ -186,28 +149,27 @@ class Exchange:
     ) -> list[Person | Unanswered]:
         """Complete everyone in reach with what the other sources say, all sources asked at once."""
         records = [record for record in in_reach if isinstance(record, Record)]
-        sources = self._needed_sources(plan) if records else []
+        sources = needed if records else ()
         said: list[Sequence[Outcome]] = []
         if sources:
             if outside := [source.name for source in sources if source.outside]:
                 await self._audit.append(evidence.intent(self._clock(), plan, outside, hashes))
             said = await asyncio.gather(
                 *(
-                    source.fetch(
-                        _for_source(source, records), plan.needs & source.provides, on_date, deadline
-                    )
+                    source.fetch(told_to(source, records), plan.needs & source.provides, on_date, deadline)
                     for source in sources
                 )
             )
         people = iter(
             [
-                _complete(record, plan, sources, answers)
+                complete(record, plan, sources, answers, civil_day(self._clock()))
                 for record, *answers in zip(records, *said, strict=True)
             ]
         )
         completed = [next(people) if isinstance(item, Record) else item for item in in_reach]
         if plan.on_source_failure == "refuse" and any(isinstance(p, Person) and p.unknown for p in completed):
-            await self._audit.append(evidence.unavailable(self._clock(), plan, hashes))
+            missing = _unavailable(completed)
+            await self._audit.append(evidence.unavailable(self._clock(), plan, hashes, missing))
             raise SourceUnavailable("A source that this agreement needs gave no answer; try again later.")
         return completed
 
@@ -218,69 +180,6 @@ class Exchange:
         return self._hasher.identifier(asked.nik or asked.pseudonym or "")
 
 
-def _identify(asked: AskedSubject, key: SectorKey | None) -> Subject | None:
-    """Whom the consumer means, or None when that cannot be told.
-
-    Only the shape of a NIK is checked: a person whose recorded NIK is oddly built must still be found.
-    """
-    if (asked.nik is None) == (asked.pseudonym is None):
-        return None
-    if asked.nik is not None:
-        well_formed = len(asked.nik) == _NIK_DIGITS and asked.nik.isascii() and asked.nik.isdigit()
-        return Subject(nik=asked.nik) if well_formed else None
-    if key is None or asked.pseudonym is None:
-        return None
-    try:
-        return Subject(person_id=resolve_pseudonym(asked.pseudonym, {key.version: key}, key.sector))
-    except UnusablePseudonym:
-        return None
-
-
-def _within_scope(outcome: Outcome | None, plan: Plan) -> Record | Unanswered:
-    """The record, if its person is within the agreement's scope; else the same words as for nobody."""
-    match outcome:
-        case None:
-            return Unanswered("invalid_identifier")
-        case Record() if in_scope(plan, outcome.values):
-            return outcome
-        case Ambiguous() if any(in_scope(plan, candidate.values) for candidate in outcome.candidates):
-            return Unanswered("duplicate_identity")
-        case _:
-            return _NOT_FOUND
-
-
-def _complete(record: Record, plan: Plan, sources: Sequence[Connector], answers: Sequence[Outcome]) -> Person:
-    """One person from the registry's record and what each further source said."""
-    if not sources:
-        return Person(record.person_id, record.values, record.as_of, record.default_as_of, {})
-    values, as_of = dict(record.values), dict(record.as_of)
-    unknown: dict[str, Unknown] = {}
-    for source, answer in zip(sources, answers, strict=True):
-        fields = plan.needs & source.provides
-        match answer:
-            case Record():
-                values |= answer.values
-                as_of |= {f: day for f in fields if (day := answer.as_of.get(f, answer.default_as_of))}
-            case Unavailable():
-                unknown |= dict.fromkeys(fields, Unknown(answer.since, answer.last_known_as_of))
-                for field in fields & values.keys():
-                    del values[field]  # nobody else's word stands in for a source that is down
-            case _:
-                values |= dict.fromkeys(fields)  # the source has nothing about this person: absent
-    return Person(record.person_id, values, as_of, record.default_as_of, unknown)
-
-
-def _for_source(source: Connector, records: Sequence[Record]) -> list[Subject]:
-    """The people of these records as this source is told of them: no more than it needs."""
-    return [
-        Subject(
-            nik=_text(record.values["nik"]),
-            person_id=record.person_id,
-            known={field: record.values[field] for field in source.needs},
-        )
-        for record in records
-    ]
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _unavailable(people: Iterable[Person | Unanswered]) -> frozenset[str]:
+    """The fields of which, for anybody, no source gave an answer."""
+    return frozenset(field for person in people if isinstance(person, Person) for field in person.unknown)

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Integer, String, Table, insert, select
 from gateway.database import Database, metadata
 from gateway.errors import SettingsInvalid
 from gateway.keys import Keys
+from gateway.master_key import fetch_master_key, load_key_source
 
 installation = Table(
     "installation",
@@ -25,25 +26,29 @@ installation = Table(
 _ONLY = 1
 
 
-def open_keys(database: Database, folder: Path) -> Keys:
-    """Open the keys that this database was begun with; a new database is bound to the keys of the folder.
+def open_keys(database: Database, folder: Path, source: Path | None = None) -> Keys:
+    """Open the keys that this database was begun with; a new database is bound to those that are given.
 
-    Raises SettingsInvalid when the folder has lost them or holds others, FileUnusable when a file is bad.
+    `source` is the file that says where the master key is kept; None means in the folder. Raises
+    SettingsInvalid when the folder has lost them or holds others, FileUnusable when a file is bad,
+    KeysUnavailable when their keeper cannot be asked.
     """
+    master = None if source is None else fetch_master_key(load_key_source(source))
     with database.reading() as connection:
         bound_to = connection.execute(select(installation.c.keys_mark)).scalar()
-    if bound_to is not None and not Keys.present(folder):
+    if bound_to is not None and master is None and not Keys.present(folder):
         raise SettingsInvalid(
             [f"This database was begun with keys that are not in {folder}: put them back from the backup"]
         )
-    keys = Keys.open(folder)
+    keys = Keys.open(folder, master)
     mark = hashlib.sha256(keys.derive("installation mark")).hexdigest()
     if bound_to is None:
         with database.unit_of_work() as connection:
             if connection.execute(select(installation.c.keys_mark)).scalar() is None:
                 connection.execute(insert(installation).values(id=_ONLY, keys_mark=mark))
     elif bound_to != mark:
+        where = source or folder
         raise SettingsInvalid(
-            [f"The keys in {folder} are not those that this database was begun with: put the right ones back"]
+            [f"The keys in {where} are not those that this database was begun with: put the right ones back"]
         )
     return keys

@@ -1,4 +1,7 @@
-"""The keys of this gateway: one master key and the token-signing keys, as files of one folder.
+"""The keys of this gateway: one master key and the token-signing keys.
+
+The master key is a file of the key folder, or comes from a keeper of secrets (`gateway.master_key`) and is
+then nowhere on this machine's disk. Token-signing keys are files of the folder in either case.
 
 From the master key everything symmetric is derived, each purpose its own key, so that losing one purpose
 does not lose another. Token-signing keys come and go; the master key never does: a new one would rename
@@ -13,14 +16,9 @@ database, a log, an error or a `repr`.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import secrets
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +30,15 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from gateway.errors import Conflict, FileUnusable, NotFound
+from gateway.key_files import (
+    locked,
+    private_folder,
+    read_private,
+    settled,
+    stamp_of,
+    sync_folder,
+    write_once,
+)
 
 # How long a reader of the JWKS may keep it, and so how long a key is published before it signs.
 JWKS_MAX_AGE_S = 300
@@ -40,12 +47,9 @@ JWKS_MAX_AGE_S = 300
 _VERIFIES_FOR = timedelta(seconds=3600 + 60)
 
 _MASTER_FILE = "master.key"
-_MASTER_BYTES = 32
+MASTER_BYTES = 32
 _SIGNING_FILE = re.compile(r"signing-(?P<kid>[A-Za-z0-9_-]{43})\.json")
 _EPOCH = datetime.fromtimestamp(0, UTC)
-# File systems stamp changes in ticks of some milliseconds: a folder that was read within the tick of its
-# last change may have changed again under the same stamp.
-_STAMP_SETTLES_S = 1.0
 
 KeyState = Literal["next", "signing", "verifying", "expired"]
 
@@ -124,19 +128,20 @@ class Keys:
         return (folder / _MASTER_FILE).exists()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, master: bytes | None = None) -> Self:
         """Open the key folder, filling it first if it is empty or missing.
 
+        With `master`, 32 bytes from a keeper of secrets, no master key is made or looked for in the folder.
         Processes that open it for the first time together end with the same keys. Raises FileUnusable
         when a file is malformed, missing, or can be read by anybody but its owner.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_if_shared(folder, "0700")
+        private_folder(folder)
         names = _names(folder)
-        if _MASTER_FILE not in names or not any(map(_SIGNING_FILE.fullmatch, names)):
-            with _locked(folder):
-                _fill(folder)
-        keys = cls(folder, _read_master(folder / _MASTER_FILE))
+        kept_elsewhere = master is not None
+        if not (kept_elsewhere or _MASTER_FILE in names) or not any(map(_SIGNING_FILE.fullmatch, names)):
+            with locked(folder):
+                _fill(folder, with_master=not kept_elsewhere)
+        keys = cls(folder, _read_master(folder / _MASTER_FILE) if master is None else master)
         keys._current_ring()  # unusable signing keys are told at the start, not at the first token
         return keys
 
@@ -174,7 +179,7 @@ class Keys:
         The delay lets every reader of the JWKS learn the key before the first token that it signs.
         """
         signs_from = (now + timedelta(seconds=delay_s)).replace(microsecond=0)
-        with _locked(self._folder):
+        with locked(self._folder):
             for status in self._current_ring().statuses(now):
                 if status.state == "expired":
                     _signing_path(self._folder, status.kid).unlink()
@@ -186,7 +191,7 @@ class Keys:
 
         Raises NotFound, or Conflict for the key that signs: another must take over first.
         """
-        with _locked(self._folder):
+        with locked(self._folder):
             ring = self._current_ring()
             if all(key.kid != kid for key in ring.keys):
                 raise NotFound(f"There is no signing key {kid}. `gapura keys list` shows them.")
@@ -195,15 +200,13 @@ class Keys:
                     f"The key {kid} signs tokens now. Run `gapura keys rotate --now` first, then retire it."
                 )
             _signing_path(self._folder, kid).unlink()
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
 
     def _current_ring(self) -> _Ring:
-        modified = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - on every request; Path.stat costs twice
-        if modified != self._seen:
+        stamp = stamp_of(self._folder)
+        if stamp != self._seen:
             self._ring = _read_ring(self._folder)
-            # Deliberately the system's clock: it is compared with the file system's.
-            settled = time.time() - modified / 1e9 > _STAMP_SETTLES_S
-            self._seen = modified if settled else None
+            self._seen = settled(stamp)
         return self._ring
 
 
@@ -215,31 +218,20 @@ def _signing_path(folder: Path, kid: str) -> Path:
     return folder / f"signing-{kid}.json"
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock against other processes; a dead holder's lock ends with it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _names(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir()]
 
 
-def _fill(folder: Path) -> None:
+def _fill(folder: Path, *, with_master: bool) -> None:
     names = _names(folder)
     signing = [name for name in names if _SIGNING_FILE.fullmatch(name)]
-    if _MASTER_FILE not in names:
+    if with_master and _MASTER_FILE not in names:
         if signing:
             raise FileUnusable(
                 f"{folder / _MASTER_FILE} is missing, but signing keys are there. A new master key would "
                 "change every pseudonym: restore the file from its backup."
             )
-        _write_once(folder / _MASTER_FILE, secrets.token_hex(_MASTER_BYTES) + "\n")
+        write_once(folder / _MASTER_FILE, secrets.token_hex(MASTER_BYTES) + "\n")
     if not signing:
         _write_signing_key(folder, _EPOCH)
 
@@ -248,61 +240,25 @@ def _write_signing_key(folder: Path, signs_from: datetime) -> str:
     jwk = ECKey.generate_key("P-256")
     kid = jwk.thumbprint()
     content = {"signs_from": int(signs_from.timestamp()), "jwk": jwk.as_dict(private=True)}
-    _write_once(_signing_path(folder, kid), json.dumps(content, indent=2) + "\n")
+    write_once(_signing_path(folder, kid), json.dumps(content, indent=2) + "\n")
     return kid
 
 
-def _write_once(path: Path, content: str) -> None:
-    """Write a private file so that it is there whole or not at all, even after a power cut."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _refuse_if_shared(path: Path, wanted_mode: str) -> None:
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise FileUnusable(
-            f"{path} holds keys and has mode {mode:04o}: others than its owner have access. "
-            f"Expected {wanted_mode}: run chmod {wanted_mode} {path}"
-        )
-
-
-def _read_private(path: Path) -> str:
-    try:
-        _refuse_if_shared(path, "0600")
-        return path.read_text(encoding="ascii")
-    except OSError as error:
-        raise FileUnusable(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise FileUnusable(f"{path} is no key file: it is not text. Restore it from its backup.") from None
-
-
 def _read_master(path: Path) -> bytes:
-    text = _read_private(path).strip()
-    if not re.fullmatch(rf"[0-9a-f]{{{2 * _MASTER_BYTES}}}", text):
+    text = read_private(path)
+    master = master_of(text)
+    if master is None:
         raise FileUnusable(
-            f"{path} is no master key: expected {2 * _MASTER_BYTES} hexadecimal digits, got {len(text)} "
-            "characters. Restore it from its backup."
+            f"{path} is no master key: expected {2 * MASTER_BYTES} hexadecimal digits, got "
+            f"{len(text.strip())} characters. Restore it from its backup."
         )
-    return bytes.fromhex(text)
+    return master
+
+
+def master_of(text: str) -> bytes | None:
+    """The master key that is written so: 64 hexadecimal digits, with white space around them or not."""
+    digits = text.strip()
+    return bytes.fromhex(digits) if re.fullmatch(rf"[0-9a-f]{{{2 * MASTER_BYTES}}}", digits) else None
 
 
 def _read_ring(folder: Path) -> _Ring:
@@ -314,7 +270,7 @@ def _read_ring(folder: Path) -> _Ring:
 
 
 def _read_signing_key(path: Path, kid: str) -> SigningKey:
-    text = _read_private(path)
+    text = read_private(path)
     try:
         content = json.loads(text)
         jwk = ECKey.import_key(content["jwk"])

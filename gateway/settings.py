@@ -11,7 +11,8 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -20,6 +21,7 @@ from gateway.errors import SettingsInvalid
 
 _PREFIX = "GAPURA_"
 _DATABASES = {"postgresql", "postgres", "sqlite"}
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 _FILE_VARIABLE = "GAPURA_SETTINGS_FILE"
 _SHIPPED_POLICIES = Path(__file__).parent.parent / "policies"
 
@@ -56,6 +58,32 @@ class Settings(BaseSettings):
     )
     sources: Path | None = Field(
         None, description="sources.toml: how outside sources are reached; empty means none is asked."
+    )
+    oidc_issuer: str = Field(
+        "",
+        description="OpenID provider by which staff sign in, as it calls itself; empty means passwords only.",
+    )
+    oidc_client_id: str = Field("", description="This gateway's client id at the provider.")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File of mode 0600 with the client secret; empty means a public client."
+    )
+    oidc_match: Literal["subject", "email"] = Field(
+        "subject",
+        description="Whose account a sign-in opens: that of the registered subject, or, at the first "
+        "sign-in, that of the e-mail address which the provider has verified.",
+    )
+    key_source: Path | None = Field(
+        None,
+        description="TOML file that says where the master key comes from: OpenBao/Vault, an environment "
+        "variable or a file of a secret manager; empty means the file master.key of the home folder.",
+    )
+    registry_file: Path | None = Field(
+        None,
+        description="TOML file that maps an existing DTKS database, which is then read in place of the "
+        "gateway's own tables; empty means those.",
+    )
+    verdicts_kept_days: int = Field(
+        180, ge=1, le=3650, description="How long a source's last verdict is kept that nobody asks for again."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
@@ -136,6 +164,14 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     raise SettingsInvalid(problems)
 
 
+def is_safe_address(address: str) -> bool:
+    """Whether secrets may be sent there: https, or http that does not leave this machine."""
+    parts = urlsplit(address)
+    if parts.scheme == "http":
+        return parts.hostname in _THIS_MACHINE
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
 def _contradictions(settings: Settings) -> Iterator[str]:
     """What is wrong although each setting is right by itself."""
     url = settings.effective_database_url
@@ -143,6 +179,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "GAPURA_DATABASE_URL: expected postgresql://... or sqlite:///..."
     if settings.workers > 1 and url.startswith("sqlite"):
         yield "GAPURA_WORKERS is more than 1, which needs PostgreSQL: set GAPURA_DATABASE_URL, or 1 worker"
+    if bool(settings.oidc_issuer) != bool(settings.oidc_client_id):
+        yield "GAPURA_OIDC_ISSUER and GAPURA_OIDC_CLIENT_ID: expected both, or neither"
+    if settings.oidc_issuer and not is_safe_address(settings.oidc_issuer):
+        yield "GAPURA_OIDC_ISSUER: expected https://..., or http:// on this machine alone"
     if not (settings.policies / "fields.yaml").is_file():
         yield f"GAPURA_POLICIES: no fields.yaml in {settings.policies}"
 

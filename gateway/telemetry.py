@@ -42,8 +42,11 @@ EVENTS = {
     "source:quota_low": ("source", "day", "threshold", "calls_left"),
     "source:verdicts_not_kept": ("source", "count", "error"),
     "source:not_reported": ("error",),
-    "marks:forgotten": ("count",),
-    "marks:not_forgotten": ("error",),
+    "registry:values_unusable": ("field", "count"),
+    "audit:not_integrated": ("error",),
+    "limits:alarm": ("agreement_id", "pattern", "reached"),
+    "chore:done": ("chore", "count"),
+    "chore:failed": ("chore", "error"),
     "log:line": ("logger", "level", "message"),
 }
 
@@ -62,7 +65,9 @@ _SOURCE_COUNTERS = {
     "coalesced": "Questions that shared another's answer.",
 }
 
-_LOOKS_PERSONAL = re.compile(r"(?<!\d)\d{16}(?!\d)|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|v\d+\.[a-z0-9-]+\.[\w-]{40,}")
+_LOOKS_PERSONAL = re.compile(
+    r"(?<!\d)\d{16}(?!\d)|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|v\d+\.[a-z0-9-]+\.[\w-]{40,}|gpr_[\w-]{20,}"
+)
 _BLOT = "[blotted]"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 from collections.abc import Iterator
@@ -91,3 +92,27 @@ def gateway(
         living_gateway(home, url) as living,
     ):
         yield living
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables whose cells tests have reported: `record_property("a x b", [row, column, cell])`.
+
+    Properties travel with the report, so that a table is whole however many workers ran its tests.
+    """
+    tables: dict[str, dict[str, dict[str, str]]] = {}
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        for title, value in getattr(report, "user_properties", ()):
+            if " x " in title and report.when == "call":
+                row, column, cell = value
+                tables.setdefault(title, {}).setdefault(row, {})[column] = cell
+    for title, rows in tables.items():
+        terminalreporter.section(title)
+        columns = list(dict.fromkeys(itertools.chain.from_iterable(rows.values())))
+        lines = [
+            [title, *columns],
+            *([row, *(of.get(column, "") for column in columns)] for row, of in rows.items()),
+        ]
+        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+        for line in lines:
+            cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+            terminalreporter.write_line("| " + " | ".join(cells) + " |")

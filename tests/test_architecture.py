@@ -75,6 +75,12 @@ def test_only_the_composition_root_knows_which_connectors_exist() -> None:
     assert _importers_of("gateway.registry.connector") == {"gateway/app.py"}
 
 
+def test_only_the_sources_of_the_gateway_know_which_kinds_of_source_exist() -> None:
+    readers = _importers_of("connectors.registered")
+    assert readers
+    assert all(path.startswith("gateway/sources/") for path in readers)
+
+
 def test_only_one_module_commits() -> None:
     committing = {
         str(path.relative_to(ROOT))

@@ -1,15 +1,17 @@
-"""`GET /v1/agreements`: what may I ask, in full."""
+"""`GET /v1/agreements`: what may I ask; `/v1/agreements/{id}`: the terms in full, and until when."""
 
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, Field
 
+from gateway.agreements.live import LivePolicies
 from gateway.api.documentation import CONSUMER_ONLY
 from gateway.api.exchanges import PROBLEMS, BothLanguages
 from gateway.civil_day import civil_day
+from gateway.errors import NotFound
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
 from policies.agreement import Agreement, AgreementBook, Standing
@@ -57,15 +59,39 @@ class AgreementTerms(BaseModel):
     fields: dict[str, AgreementField]
 
 
+class AgreementLimits(BaseModel):
+    """How much may be asked, by all credentials together. `GET /v1/usage` says how much is left."""
+
+    requests_per_minute: int
+    subjects_per_day: int = Field(description="Every person of every request; a day is a civil day (WIB).")
+    new_people_per_day: int = Field(description="Of those, people not asked about within 30 days.")
+
+
+class AgreementInFull(AgreementTerms):
+    """One agreement with every clause, what expires when, and how it stands beside the others."""
+
+    limits: AgreementLimits
+    last_known_max_age_days: int | None = Field(
+        description="How old an earlier answer may be that stands in for a source that is down."
+    )
+    begins_in_days: int = Field(description="Civil days (WIB) until `valid_from`; 0 once it has come.")
+    days_left: int = Field(description="Civil days (WIB) after today on which it holds; 0 on its last day.")
+    combination: BothLanguages = Field(description="How several agreements of one consumer combine.")
+    by_purpose: dict[str, str] = Field(
+        description="All your purposes, and the agreement that each one picks.",
+        examples=[{"pbi-jk-eligibility": "bpjs-pbi-jk"}],
+    )
+
+
 class AgreementList(BaseModel):
-    """Every agreement of the consumer that asks."""
+    """Every agreement of the consumer that asks. Each purpose picks one of them; nothing is merged."""
 
     consumer: str
     jurisdiction: list[str] | None = Field(description="Kemendagri codes; null means the whole country.")
     agreements: list[AgreementTerms]
 
 
-def agreement_router(book: AgreementBook, bearer: BearerCheck, clock: Callable[[], datetime]) -> APIRouter:
+def agreement_router(policies: LivePolicies, bearer: BearerCheck, clock: Callable[[], datetime]) -> APIRouter:
     """The route by which a consumer reads its own terms, and nobody else's."""
     router = APIRouter(tags=["agreements"])
 
@@ -74,8 +100,11 @@ def agreement_router(book: AgreementBook, bearer: BearerCheck, clock: Callable[[
         responses={status: PROBLEMS[status] for status in (401, 403, 503)},
         openapi_extra=CONSUMER_ONLY,
     )
-    async def agreements(consumer: Annotated[Consumer, Depends(bearer.requiring(None))]) -> AgreementList:
+    async def agreements(
+        request: Request, consumer: Annotated[Consumer, Depends(bearer.requiring(None))]
+    ) -> AgreementList:
         """What you may ask, for which purpose, about whom, until when, and in which form it comes."""
+        book = await policies.at(request.state.policy_epoch)
         today = civil_day(clock())
         return AgreementList(
             consumer=consumer.id,
@@ -83,7 +112,51 @@ def agreement_router(book: AgreementBook, bearer: BearerCheck, clock: Callable[[
             agreements=[_terms(book, one, today) for one in book.agreements_of(consumer.id)],
         )
 
+    @router.get(
+        "/v1/agreements/{agreement_id}",
+        responses={
+            **{status: PROBLEMS[status] for status in (401, 403, 422, 503)},
+            404: {**PROBLEMS[403], "description": "You have no such agreement; nobody else's is shown."},
+        },
+        openapi_extra=CONSUMER_ONLY,
+    )
+    async def agreement(
+        agreement_id: Annotated[str, Path(min_length=1, max_length=80, examples=["bpjs-pbi-jk"])],
+        request: Request,
+        consumer: Annotated[Consumer, Depends(bearer.requiring(None))],
+    ) -> AgreementInFull:
+        """One of your agreements in full: every clause, the limits, what expires when."""
+        book = await policies.at(request.state.policy_epoch)
+        own = [one for one in book.agreements if (one.id, one.consumer) == (agreement_id, consumer.id)]
+        if not own:
+            raise NotFound("You have no such agreement: GET /v1/agreements lists yours.")
+        return _in_full(book, own[0], civil_day(clock()))
+
     return router
+
+
+# The one rule of combining, in `AgreementBook.of`: a purpose picks exactly one agreement of a consumer.
+_COMBINATION = BothLanguages(
+    id="Tujuan (purpose) memilih tepat satu perjanjian; isi beberapa perjanjian tidak pernah digabung.",
+    en="The purpose picks exactly one agreement; nothing of several agreements is ever merged.",
+)
+
+
+def _in_full(book: AgreementBook, agreement: Agreement, today: date) -> AgreementInFull:
+    limits = agreement.limits
+    return AgreementInFull(
+        **dict(_terms(book, agreement, today)),
+        limits=AgreementLimits(
+            requests_per_minute=limits.requests_per_minute,
+            subjects_per_day=limits.subjects_per_day,
+            new_people_per_day=limits.new_people_per_day,
+        ),
+        last_known_max_age_days=agreement.last_known_max_age_days,
+        begins_in_days=max(0, (agreement.valid_from - today).days),
+        days_left=max(0, (agreement.valid_until - today).days),
+        combination=_COMBINATION,
+        by_purpose={one.purpose: one.id for one in book.agreements_of(agreement.consumer)},
+    )
 
 
 def _terms(book: AgreementBook, agreement: Agreement, today: date) -> AgreementTerms:

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from gateway.api.admin.documentation import SECURITY_SCHEMES as STAFF_SECURITY_SCHEMES
+
 _STATIC = Path(__file__).parent / "static"
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -73,7 +75,7 @@ def install(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
         if app.openapi_schema is None:
             contract = generate()
             components = contract.setdefault("components", {})
-            components["securitySchemes"] = _SECURITY_SCHEMES
+            components["securitySchemes"] = _SECURITY_SCHEMES | STAFF_SECURITY_SCHEMES
             schemas = components.setdefault("schemas", {})
             for model in models:
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -55,7 +55,11 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_safety(message["headers"], request_id, _state(scope, "dpop_nonce"))
+                message["headers"] = [
+                    *_with_safety(message["headers"], request_id, _state(scope, "dpop_nonce")),
+                    # What the agreement's limits left, from the moment that the request was counted.
+                    *scope["state"].get("rate_limit", ()),
+                ]
             await send(message)
 
         try:

@@ -20,7 +20,9 @@ _PBI_JK = {"purpose": "pbi-jk-eligibility", "programme": "PBI-JK"}
 class Stop:
     """One question of the tour: who asks what, and what to notice in the answer.
 
-    A pseudonym written as `{consumer:ref}` stands for the one that an earlier answer gave.
+    A pseudonym written as `{consumer:ref}` stands for the one that an earlier answer gave. `down` is the
+    outside source that is stopped while this is asked; with `until_known` it is asked again until no source
+    is silent.
     """
 
     key: str
@@ -29,6 +31,8 @@ class Stop:
     path: str
     body: Mapping[str, Any]
     moral: Text
+    down: str | None = None
+    until_known: bool = False
 
 
 def _about(*keys: str) -> list[dict[str, str]]:
@@ -132,6 +136,49 @@ TOUR: tuple[Stop, ...] = (
         ),
     ),
     Stop(
+        "live",
+        Text(
+            id="Pemadanan langsung: Dukcapil dan BPJS ditanya saat itu juga.",
+            en="A live check: Dukcapil and BPJS are asked at this moment.",
+        ),
+        "dinsos-jatim",
+        "/v1/records",
+        {"purpose": "identity-check", "subjects": _about("eligible")},
+        Text(
+            id="Dukcapil membandingkan; yang keluar hanya hasil dan status, bukan elemen.",
+            en="Dukcapil compares; verdicts and states leave, no element of its data.",
+        ),
+    ),
+    Stop(
+        "outage",
+        Text(
+            id="Dukcapil padam. Pertanyaan yang sama, dan satu orang yang belum pernah ditanyakan.",
+            en="Dukcapil is down. The same question, and one person never asked about before.",
+        ),
+        "dinsos-jatim",
+        "/v1/records",
+        {"purpose": "identity-check", "subjects": _about("eligible", "too_well_off")},
+        Text(
+            id="Jawaban lama boleh mewakili bila perjanjian mengizinkannya, dan ditandai; selebihnya tidak "
+            "diketahui. BPJS tetap menjawab.",
+            en="An earlier answer may stand in where the agreement allows its age, and is marked as such; "
+            "the rest is unknown. BPJS still answers.",
+        ),
+        down="dukcapil",
+    ),
+    Stop(
+        "recovery",
+        Text(id="Dukcapil kembali.", en="Dukcapil is back."),
+        "dinsos-jatim",
+        "/v1/records",
+        {"purpose": "identity-check", "subjects": _about("eligible", "too_well_off")},
+        Text(
+            id="Gateway menemukannya sendiri; tidak ada yang perlu dinyalakan ulang.",
+            en="The gateway finds out by itself; nothing had to be restarted.",
+        ),
+        until_known=True,
+    ),
+    Stop(
         "refused",
         Text(id="Tujuan yang tidak dicakup perjanjian.", en="A purpose that no agreement covers."),
         "bpjs-kesehatan",
@@ -149,7 +196,8 @@ def _examples(path: str) -> dict[str, Any]:
     return {
         stop.key: {"summary": f"{stop.title.en} (as {stop.consumer})", "value": stop.body}
         for stop in TOUR
-        if stop.path == path and stop.key != "by-pseudonym"  # a pseudonym exists only after an answer
+        # A pseudonym exists only after an answer, and the same question is one example.
+        if stop.path == path and stop.key not in {"by-pseudonym", "outage", "recovery"}
     }
 
 

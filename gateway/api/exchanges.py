@@ -1,15 +1,18 @@
 """`POST /v1/eligibility` and `POST /v1/records`: the wire form of the exchange."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
+from gateway.agreements.live import LivePolicies
 from gateway.api.documentation import CONSUMER_ONLY
 from gateway.api.problems import MEDIA_TYPE, Problem
+from gateway.api.rate_limit import noting
+from gateway.audit.signing import Receipts
 from gateway.errors import Refused
 from gateway.exchange import AskedSubject, Exchange, Question
 from gateway.oauth.bearer import BearerCheck
@@ -17,7 +20,12 @@ from gateway.oauth.consumers import Consumer
 from gateway.telemetry import Telemetry
 
 MAX_SUBJECTS = 1000
+# In a header, because the body is what the receipt is about.
+RECEIPT_HEADER = "Gapura-Receipt"
 _SLUG = Field(min_length=1, max_length=64)
+
+
+Wire = TypeVar("Wire", bound=BaseModel)
 
 
 class _Wire(BaseModel):
@@ -108,9 +116,12 @@ class FieldOut(BaseModel):
 
 
 class ExceptionOut(BaseModel):
-    """Where this person differs from the head: the value is absent, unknown, or of another date."""
+    """Where this person differs from the head: value absent, unknown, an earlier one, or of another date.
 
-    state: Literal["absent", "unknown"] | None = None
+    `last_known` stands in while the source is down since `since`, where the agreement takes one of that age.
+    """
+
+    state: Literal["absent", "unknown", "last_known"] | None = None
     since: datetime | None = None
     last_known_as_of: date | None = None
     as_of: date | None = None
@@ -140,6 +151,9 @@ class RecordsAnswer(BaseModel):
     as_of: datetime
     on_date: date
     agreement: AgreementOut
+    sandbox: Literal[True] | None = Field(
+        None, description="You are in the sandbox: only synthetic people are found there."
+    )
     fields: dict[str, FieldOut]
     reasons: dict[str, BothLanguages] | None = None
     results: list[RecordOut]
@@ -163,13 +177,19 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         413: "The body is too large.",
         415: "The body is not `application/json`.",
         422: "The request is malformed; `errors` says where.",
+        429: "A limit of the agreement is reached; try again after `Retry-After` seconds.",
         503: "Nothing was answered; try again after `Retry-After` seconds.",
     }.items()
 }
 
 
 def exchange_router(
-    exchange: Exchange, bearer: BearerCheck, telemetry: Telemetry, examples: dict[str, dict[str, Any]]
+    exchange: Exchange,
+    policies: LivePolicies,
+    bearer: BearerCheck,
+    receipts: Receipts,
+    telemetry: Telemetry,
+    examples: dict[str, dict[str, Any]],
 ) -> APIRouter:
     """The two routes of the exchange. `examples` are request bodies by operation, shown in OpenAPI."""
     router = APIRouter(tags=["exchange"])
@@ -178,7 +198,7 @@ def exchange_router(
         operation: str, model: type[RecordsRequest], request: Request, consumer: Consumer
     ) -> Response:
         message = await request.body()
-        asked = _parsed(model, message, request.headers.get("content-type", ""))
+        asked = parsed(model, message, request.headers.get("content-type", ""))
         question = Question(
             operation=operation,
             purpose=asked.purpose,
@@ -189,7 +209,8 @@ def exchange_router(
             message=message,
         )
         try:
-            said = await exchange(consumer, question)
+            book = await policies.at(request.state.policy_epoch)
+            said = await exchange(consumer, question, book, noting(request))
         except Refused as refusal:
             telemetry.exchange_refused(
                 exchange_id=str(refusal.exchange_id),
@@ -204,13 +225,14 @@ def exchange_router(
             operation=operation,
             outcomes=said.outcomes,
         )
-        return Response(said.body, media_type="application/json")
+        receipt = {RECEIPT_HEADER: receipts.sign(said.logged)}
+        return Response(said.body, media_type="application/json", headers=receipt)
 
     @router.post(
         "/v1/eligibility",
         response_model=EligibilityAnswer,
         responses=PROBLEMS,
-        openapi_extra=_body(EligibilityRequest, examples["eligibility"]),
+        openapi_extra=documented_body(EligibilityRequest, examples["eligibility"]),
     )
     async def eligibility(
         request: Request, consumer: Annotated[Consumer, Depends(bearer.requiring("eligibility"))]
@@ -222,7 +244,7 @@ def exchange_router(
         "/v1/records",
         response_model=RecordsAnswer,
         responses=PROBLEMS,
-        openapi_extra=_body(RecordsRequest, examples["records"]),
+        openapi_extra=documented_body(RecordsRequest, examples["records"]),
     )
     async def records(
         request: Request, consumer: Annotated[Consumer, Depends(bearer.requiring("records"))]
@@ -233,7 +255,8 @@ def exchange_router(
     return router
 
 
-def _parsed(model: type[RecordsRequest], message: bytes, content_type: str) -> RecordsRequest:
+def parsed(model: type[Wire], message: bytes, content_type: str) -> Wire:
+    """The body as the model says it must be. Raises what leaves as 415 or 422."""
     if content_type.split(";", maxsplit=1)[0].strip().lower() != "application/json":
         raise HTTPException(415)
     try:
@@ -247,7 +270,7 @@ def _parsed(model: type[RecordsRequest], message: bytes, content_type: str) -> R
         ) from None
 
 
-def _body(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
+def documented_body(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
     """The request body for OpenAPI: the endpoint reads the bytes itself, once, because it hashes them."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {

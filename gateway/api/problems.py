@@ -22,9 +22,13 @@ from gateway.errors import (
     Conflict,
     GapuraError,
     InsufficientScope,
+    LimitExceeded,
     NotFound,
+    NotPermitted,
+    PreconditionMissing,
     Refused,
     Retryable,
+    RoleMissing,
     Unauthenticated,
 )
 from policies.dictionary import Text
@@ -37,9 +41,12 @@ _TYPE_PREFIX = "urn:gapura:problem:"
 STATUS: Mapping[type[GapuraError], int] = {
     BadInput: 400,
     BodyTooLarge: 413,
+    PreconditionMissing: 428,
     Unauthenticated: 401,
     InsufficientScope: 403,
     Refused: 403,
+    LimitExceeded: 429,
+    NotPermitted: 403,
     NotFound: 404,
     Conflict: 409,
     Retryable: 503,
@@ -54,9 +61,12 @@ _TITLES = {
     413: Text(id="Permintaan terlalu besar", en="The request is too large"),
     415: Text(id="Jenis isi tidak didukung", en="The content type is not supported"),
     422: Text(id="Bentuk permintaan salah", en="The request is malformed"),
+    428: Text(id="Syarat pendahuluan tidak disebut", en="The precondition is missing"),
+    429: Text(id="Batas perjanjian tercapai", en="A limit of the agreement is reached"),
     500: Text(id="Kesalahan yang tidak terduga", en="An unforeseen error"),
     503: Text(id="Untuk sementara tidak tersedia", en="Temporarily unavailable"),
 }
+_NOT_PERMITTED = Text(id="Tidak diizinkan bagi petugas ini", en="Not permitted to this staff member")
 
 # What the framework refuses before a route of ours is reached.
 _HTTP_CODES = {
@@ -101,6 +111,18 @@ class Problem(BaseModel):
     remedy: str | None = None
     exchange_id: str | None = None
     errors: list[MalformedPart] | None = None
+    held_by: dict[str, list[str]] | None = Field(
+        None, description="To staff: each role that would do, and the ids of those who have it."
+    )
+    unmet: list[dict[str, Any]] | None = Field(
+        None, description="To staff: each condition (`code`, `what`, `who` can meet it) that an act fails."
+    )
+    present_etag: str | None = Field(None, description="To staff: the ETag that counts now.")
+    present_version: int | None = Field(None, description="To staff: the version that it names.")
+    difference: dict[str, Any] | None = Field(
+        None, description="To staff: from the present text to the one that was sent, in words and lines."
+    )
+    problems: list[str] | None = Field(None, description="To staff: what keeps a text from loading.")
 
 
 def status_of(error: GapuraError) -> int:
@@ -147,28 +169,7 @@ def install(app: FastAPI, member_names: frozenset[str]) -> None:
 
     @app.exception_handler(GapuraError)
     async def _foreseen(request: Request, error: GapuraError) -> Response:
-        status = status_of(error)
-        match error:
-            case Refused():
-                return problem(
-                    request,
-                    status,
-                    error.code,
-                    spoken(request, error.reason),
-                    remedy=spoken(request, error.remedy),
-                    exchange_id=str(error.exchange_id),
-                )
-            case Unauthenticated():
-                headers = {"WWW-Authenticate": error.challenge}
-                if error.dpop_nonce:
-                    headers["DPoP-Nonce"] = error.dpop_nonce
-                return problem(request, status, error.code, error.detail, headers=headers)
-            case Retryable():
-                return problem(
-                    request, status, error.code, error.detail, headers={"Retry-After": str(_RETRY_AFTER_S)}
-                )
-            case _:
-                return problem(request, status, error.code, error.detail)
+        return _told(request, error)
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, _error: Exception) -> Response:
@@ -194,6 +195,43 @@ def install(app: FastAPI, member_names: frozenset[str]) -> None:
         code = _HTTP_CODES.get(error.status_code, "http_error")
         title = spoken(request, _TITLES.get(error.status_code, _TITLES[500]))
         return problem(request, error.status_code, code, title + ".", headers=error.headers)
+
+
+def _told(request: Request, error: GapuraError) -> Response:
+    """A foreseen error, with what its kind adds."""
+    status = status_of(error)
+    match error:
+        case Refused():
+            return problem(
+                request,
+                status,
+                error.code,
+                spoken(request, error.reason),
+                headers=_retry_after(error),
+                remedy=spoken(request, error.remedy),
+                exchange_id=str(error.exchange_id),
+            )
+        case NotPermitted():
+            held_by = error.holders if isinstance(error, RoleMissing) else None
+            title = spoken(request, _NOT_PERMITTED)
+            return problem(request, status, error.code, error.detail, title=title, held_by=held_by)
+        case Unauthenticated():
+            headers = {"WWW-Authenticate": error.challenge}
+            if error.dpop_nonce:
+                headers["DPoP-Nonce"] = error.dpop_nonce
+            return problem(request, status, error.code, error.detail, headers=headers)
+        case Conflict():
+            return problem(request, status, error.code, error.detail, **error.members)
+        case Retryable():
+            return problem(
+                request, status, error.code, error.detail, headers={"Retry-After": str(_RETRY_AFTER_S)}
+            )
+        case _:
+            return problem(request, status, error.code, error.detail)
+
+
+def _retry_after(error: Refused) -> dict[str, str]:
+    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, LimitExceeded) else {}
 
 
 def _pointer(location: Sequence[str | int], member_names: frozenset[str]) -> str:

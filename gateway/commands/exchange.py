@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 import typer
@@ -19,6 +19,9 @@ from gateway.errors import BadInput, FileUnusable
 from gateway.oauth.client import GatewayClient
 from gateway.registry.personas import persona
 from gateway.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from gateway.sources.training import Training
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -42,6 +45,14 @@ def demo(
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=_console) as bars:
         stage.prepare(settings, people, lambda words: _bar(bars, words), _say)
+    with stage.outside_sources(settings) as sources:
+        _demonstrate(settings.model_copy(update={"sources": sources.file.resolve()}), sources, once=once)
+
+
+def _demonstrate(settings: Settings, sources: Training, *, once: bool) -> None:
+    """Serve and walk through, until the end of the tour or Ctrl-C."""
+    from gateway import demo as stage  # noqa: PLC0415 - as above
+
     gateway = stage.start_gateway(settings)
     for ending in (signal.SIGINT, signal.SIGTERM):
         # `kill` must end the gateway with the demo, as Ctrl-C does; and a shell that starts the demo in the
@@ -49,7 +60,7 @@ def demo(
         signal.signal(ending, _interrupt)
     try:
         _say(f"The gateway listens on {settings.issuer}; its log is {settings.home / 'gateway.log'}.")
-        stage.walk_through(settings, _say, _show_json)
+        stage.walk_through(settings, sources, _say, _show_json)
         if not once:
             _say(_further(settings))
             _say("\nServing until Ctrl-C.")

@@ -9,12 +9,17 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from gateway.agreements import tables as _agreements  # noqa: F401 - registers its tables
+from gateway.areas import tables as _areas  # noqa: F401 - registers its tables
 from gateway.audit import tables as _audit  # noqa: F401 - registers its tables
 from gateway.database import Database, metadata
 from gateway.installation import installation as _installation  # noqa: F401 - registers its table
+from gateway.limits import tables as _limits  # noqa: F401 - registers its tables
 from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
+from gateway.pseudonyms import tables as _pseudonyms  # noqa: F401 - registers its tables
 from gateway.registry import tables as _registry  # noqa: F401 - registers its tables
 from gateway.sources import tables as _sources  # noqa: F401 - registers its tables
+from gateway.staff import tables as _staff  # noqa: F401 - registers its tables
 
 __all__ = ["is_current", "metadata", "migrate"]
 

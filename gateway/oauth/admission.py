@@ -14,19 +14,43 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, null, select, union_all
 
+from gateway.agreements.tables import policy_epoch
 from gateway.batching import NaturalBatch
 from gateway.database import Database
 from gateway.oauth import marks
-from gateway.oauth.consumers import Consumer, consumer_of
+from gateway.oauth.consumer_rows import consumer_of
+from gateway.oauth.registration import Consumer
 from gateway.oauth.tables import consumers, revoked_tokens
 
 
 class Barred(Enum):
-    """Why a request with a good token and a good proof is not admitted."""
+    """Why a request with a good token and a good proof is not admitted: a stable code, and a sentence."""
 
-    PROOF_USED_BEFORE = "The DPoP proof was used before: make one per request."
-    TOKEN_REVOKED = "The access token was revoked."  # noqa: S105 - a sentence
-    CONSUMER_DISABLED = "The consumer is disabled, or no longer registered."
+    PROOF_USED_BEFORE = ("invalid_dpop_proof", "The DPoP proof was used before: make one per request.")
+    TOKEN_REVOKED = ("invalid_token", "The access token was revoked.")
+    CONSUMER_UNKNOWN = ("consumer_unknown", "The consumer is not registered any more.")
+    CONSUMER_DISABLED = (
+        "consumer_disabled",
+        "The consumer is disabled. Ask the administrators of the gateway.",
+    )
+    CONSUMER_AWAITS_APPROVAL = (
+        "consumer_awaits_approval",
+        "The consumer awaits approval: a second administrator of the gateway has to let it in.",
+    )
+
+    @property
+    def code(self) -> str:
+        """Stable, to program against."""
+        return self.value[0]
+
+    @property
+    def detail(self) -> str:
+        """For people."""
+        return self.value[1]
+
+
+_COLUMNS = ("id", "name", "sector", "regions", "sandbox", "state")
+_NOT_ACTIVE = {"disabled": Barred.CONSUMER_DISABLED, "proposed": Barred.CONSUMER_AWAITS_APPROVAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +63,39 @@ class Entry:
     consumer_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may be answered: as whom, and under policies no older than `policy_epoch`."""
+
+    consumer: Consumer
+    policy_epoch: int
+
+
 class Admission:
     """Admits the requests of one event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._standing = _standing(database)
-        self._batch: NaturalBatch[Entry, Consumer | Barred] = NaturalBatch("admission", self._admit)
+        self._batch: NaturalBatch[Entry, Admitted | Barred] = NaturalBatch("admission", self._admit)
 
-    async def __call__(self, entry: Entry) -> Consumer | Barred:
-        """The consumer, once the proof is spent. Raises StoreUnavailable: nobody is admitted unseen."""
+    async def __call__(self, entry: Entry) -> Admitted | Barred:
+        """Who asks, once the proof is spent. Raises StoreUnavailable: nobody is admitted unseen."""
         return await self._batch(entry)
 
     def close(self) -> None:
         """Finish the batch under way."""
         self._batch.close()
 
-    def _admit(self, entries: Sequence[Entry]) -> Sequence[Consumer | Barred]:
+    def _admit(self, entries: Sequence[Entry]) -> Sequence[Admitted | Barred]:
         with self._database.unit_of_work(durable=False) as connection:
             fresh = marks.spend_proofs(
                 connection,
                 {entry.proof_mark for entry in entries},
                 expires_at=max(entry.forget_at for entry in entries),
             )
-            active, revoked = self._look_up(connection, entries)
-        outcomes: list[Consumer | Barred] = []
+            standing, revoked = self._look_up(connection, entries)
+        outcomes: list[Admitted | Barred] = []
         for entry in entries:
             if entry.proof_mark not in fresh:
                 outcomes.append(Barred.PROOF_USED_BEFORE)
@@ -72,37 +104,39 @@ class Admission:
             if entry.revocation_mark in revoked:
                 outcomes.append(Barred.TOKEN_REVOKED)
             else:
-                outcomes.append(active.get(entry.consumer_id, Barred.CONSUMER_DISABLED))
+                outcomes.append(standing.get(entry.consumer_id, Barred.CONSUMER_UNKNOWN))
         return outcomes
 
     def _look_up(
         self, connection: Connection, entries: Sequence[Entry]
-    ) -> tuple[dict[str, Consumer], set[str]]:
-        """The active consumers by id, and the marks of revoked tokens, among those that are asked for."""
+    ) -> tuple[dict[str, Admitted | Barred], set[str]]:
+        """The consumers by id, as they stand, and the marks of revoked tokens, among those asked for."""
         asked = {
             "ids": list({entry.consumer_id for entry in entries}),
             "marks": list({entry.revocation_mark for entry in entries}),
         }
-        active: dict[str, Consumer] = {}
+        standing: dict[str, Admitted | Barred] = {}
         revoked: set[str] = set()
         for row in connection.execute(self._standing, asked):
             if row.id is None:
                 revoked.add(row.revocation_mark)
+            elif row.state == "active":
+                standing[row.id] = Admitted(consumer_of(row), row.policy_epoch or 0)
             else:
-                active[row.id] = consumer_of(row)
-        return active, revoked
+                standing[row.id] = _NOT_ACTIVE.get(row.state, Barred.CONSUMER_DISABLED)
+        return standing, revoked
 
 
 def _standing(database: Database) -> CompoundSelect[*tuple[Any, ...]]:
     """Both questions as one statement: to PostgreSQL a round trip costs more than either answer."""
-    active = select(
+    asking = select(
         null().label("revocation_mark"),
-        consumers.c.id,
-        consumers.c.name,
-        consumers.c.sector,
-        consumers.c.regions,
-    ).where(database.one_of(consumers.c.id, "ids"), consumers.c.state == "active")
-    revoked = select(revoked_tokens.c.jti_sha256, null(), null(), null(), null()).where(
+        *(consumers.c[name] for name in _COLUMNS),
+        # The policies that count are those of this moment, on every worker: see gateway.agreements.live.
+        select(policy_epoch.c.epoch).scalar_subquery().label("policy_epoch"),
+    ).where(database.one_of(consumers.c.id, "ids"))
+    nobody = [null()] * (len(_COLUMNS) + 1)
+    revoked = select(revoked_tokens.c.jti_sha256, *nobody).where(
         database.one_of(revoked_tokens.c.jti_sha256, "marks")
     )
-    return union_all(active, revoked)
+    return union_all(asking, revoked)

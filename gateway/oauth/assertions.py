@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from joserfc.jwk import ECKey, OKPKey
 from joserfc.util import int_to_base64
 
 from gateway.oauth import jose
-from gateway.oauth.consumers import Consumer, Registration
+from gateway.oauth.registration import Consumer, RegisteredKey, Registration, State
 
 # FAPI 2.0: accept what is up to 10 s in the future, refuse what is more than 60 s.
 CLOCK_AHEAD_S = 30
@@ -24,6 +25,10 @@ EXPIRED_LEEWAY_S = 10
 MAX_LIFETIME_S = 300
 
 _TYPES = frozenset({"jwt", "client-authentication+jwt"})
+_NOT_ACTIVE: dict[State, str] = {
+    "proposed": "This consumer awaits approval: a second administrator of the gateway has to let it in.",
+    "disabled": "This consumer is disabled. Ask the administrators of the gateway.",
+}
 
 
 class AssertionRefused(Exception):  # noqa: N818 - says what happened to the assertion
@@ -55,11 +60,12 @@ def verify_assertion(
         jws = jose.parse(unverified_assertion)
     except jose.Malformed as error:
         raise AssertionRefused(f"The client assertion cannot be read: {error}.") from None
-    registration = _signer(jws, find)
+    registration, key = _signer(jws, find)
     claims = jws.claims
     consumer_id = registration.consumer.id
-    if not registration.active:
-        raise AssertionRefused("This consumer is disabled. Ask the administrators of the gateway.")
+    if told := _NOT_ACTIVE.get(registration.state):
+        raise AssertionRefused(told)
+    _check_key(key, datetime.fromtimestamp(now_s, UTC))
     if claims.get("iss") != consumer_id or client_id not in {None, consumer_id}:
         raise AssertionRefused("iss, sub and client_id must all be the id of the consumer.")
     if jws.header.typ is not None and jws.header.typ.lower() not in _TYPES:
@@ -74,15 +80,29 @@ def verify_assertion(
     return Assertion(registration.consumer, jti, int(claims["exp"]) + EXPIRED_LEEWAY_S + 1)
 
 
-def _signer(jws: jose.UnverifiedJws, find: Callable[[str], Registration | None]) -> Registration:
+def _signer(
+    jws: jose.UnverifiedJws, find: Callable[[str], Registration | None]
+) -> tuple[Registration, RegisteredKey]:
     unverified_sub = jws.claims.get("sub")
     registration = find(unverified_sub) if isinstance(unverified_sub, str) else None
     key = registration.keys.get(jws.header.kid or "") if registration else None
-    if key is None or jws.header.algorithm not in key.algorithms:
-        key, registration = _decoy(jws.header.algorithm), None
-    if not jws.signed_by(key) or registration is None:
+    fits = key is not None and jws.header.algorithm in key.public.algorithms
+    signed = jws.signed_by(key.public if key and fits else _decoy(jws.header.algorithm))
+    if not (signed and fits) or registration is None or key is None:
         raise AssertionRefused("Client authentication failed.")
-    return registration
+    return registration, key
+
+
+def _check_key(key: RegisteredKey, now: datetime) -> None:
+    """Refuse a key outside its time, to a caller who has shown that it is theirs."""
+    match key.standing(now):
+        case "awaiting_approval":
+            raise AssertionRefused("This key awaits approval: sign with an approved one until then.")
+        case "not_yet_good":
+            raise AssertionRefused(f"This key is accepted from {key.not_before:%Y-%m-%dT%H:%M:%SZ} on.")
+        case "ended":
+            ended = f"{key.not_after:%Y-%m-%dT%H:%M:%SZ}"
+            raise AssertionRefused(f"This key ended at {ended}: sign with the one that followed it.")
 
 
 @lru_cache

@@ -30,7 +30,8 @@ class BearerCheck:
     """Establishes the consumer of a request. One per process, used from its event loop.
 
     A request that passes has `request.state.dpop_nonce`, to be sent as `DPoP-Nonce`: a client that keeps it
-    is never asked to repeat a request; and `request.state.consumer_id`, for the log.
+    is never asked to repeat a request; `request.state.consumer_id`, for the log; and
+    `request.state.policy_epoch`, which tells how new the policies must be by which it is decided.
     """
 
     def __init__(self, *, database: Database, keys: Keys, issuer: str, clock: Callable[[], datetime]) -> None:
@@ -62,17 +63,19 @@ class BearerCheck:
             Entry(proof.mark, int(now_s) + dpop.MARK_LIFETIME_S, token.revocation_mark, token.client_id)
         )
         if outcome is Barred.PROOF_USED_BEFORE:
-            raise _refusal("invalid_dpop_proof", outcome.value, nonce)
+            raise _refusal(outcome.code, outcome.detail, nonce)
         if isinstance(outcome, Barred):
-            raise _refusal("invalid_token", outcome.value, nonce)
+            # RFC 6750 knows one word for every token that does not count; the problem's code is precise.
+            raise _refusal("invalid_token", outcome.detail, nonce, problem_code=outcome.code)
         if scope is not None and scope not in token.scopes:
             raise InsufficientScope(
                 f"The access token was not issued for the scope {scope}.",
                 challenge=f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"',
                 dpop_nonce=nonce,
             )
-        request.state.consumer_id = outcome.id
-        return outcome
+        request.state.consumer_id = outcome.consumer.id
+        request.state.policy_epoch = outcome.policy_epoch
+        return outcome.consumer
 
     def forget_expired(self, now: datetime) -> int:
         """Delete marks that are no longer needed; gives their number. Blocks; call it now and then."""
@@ -129,6 +132,6 @@ def _public_path(request: Request) -> str:
     return raw_path.decode("latin-1")
 
 
-def _refusal(code: str, detail: str, nonce: str) -> Unauthenticated:
+def _refusal(code: str, detail: str, nonce: str, *, problem_code: str | None = None) -> Unauthenticated:
     challenge = f'{_CHALLENGE}, error="{code}", error_description="{detail}"'
-    return Unauthenticated(detail, challenge=challenge, code=code, dpop_nonce=nonce)
+    return Unauthenticated(detail, challenge=challenge, code=problem_code or code, dpop_nonce=nonce)

@@ -6,7 +6,21 @@ Expiry is in Unix seconds: it is compared on every request and never shown.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from gateway.database import UtcDateTime, metadata
 
@@ -18,8 +32,19 @@ consumers = Table(
     Column("sector", String(64), nullable=False),
     # Kemendagri codes (dotted) to which the consumer's jurisdiction is limited; empty = the whole country.
     Column("regions", JSON, nullable=False),
-    Column("state", String(16), nullable=False),  # active | disabled
+    Column("state", String(16), nullable=False),  # proposed | active | disabled
     Column("registered_at", UtcDateTime, nullable=False),
+    # An office, and the address of a function: no private person.
+    Column("contact_office", Text),
+    Column("contact_email", String(254)),
+    Column("sandbox", Boolean, nullable=False, server_default=false()),
+    Column("version", Integer, nullable=False, server_default=text("1")),  # raised by every change: the ETag
+    # A change that opens more and that a second person has not approved; empty when none waits.
+    Column("waiting", JSON(none_as_null=True)),
+    # Who had a hand in what waits: none of them approves it.
+    Column("proposers", JSON, nullable=False, server_default=text("'[]'")),
+    Column("approved_by", String(80)),
+    Column("disabled_by", String(80)),
 )
 
 consumer_keys = Table(
@@ -29,6 +54,14 @@ consumer_keys = Table(
     Column("kid", String(128), primary_key=True),
     Column("jwk", JSON, nullable=False),  # public part only
     Column("added_at", UtcDateTime, nullable=False),
+    # RFC 7638: a key that two consumers have would let each sign as the other.
+    Column("thumbprint", String(43), nullable=False),
+    Column("added_by", String(80), nullable=False),
+    Column("approved_by", String(80)),  # empty while it waits for a second person
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("not_after", UtcDateTime),
+    Column("overlap_days", Integer),
+    UniqueConstraint("thumbprint"),
 )
 
 spent_assertions = Table(

@@ -20,7 +20,7 @@ from gateway.oauth import jose
 
 # One scope per operation of the API; every consumer is registered for all of them, and its agreements
 # decide the rest.
-SCOPES = ("eligibility", "records")
+SCOPES = ("eligibility", "records", "access_history")
 
 _TYPE = "at+jwt"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,21 +13,31 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.schema import DropTable
 
-from connectors.base import Ambiguous, NotFound, Outcome, Record, Subject, Unavailable, Value
+from connectors.base import Ambiguous, LastKnown, NotFound, Outcome, Record, Subject, Unavailable, Value
+from gateway.audit.entry import SubjectHasher
 from gateway.audit.log import AuditLog
 from gateway.audit.tables import audit_entries
 from gateway.database import Database
-from gateway.errors import AuditUnavailable, Refused, SourceUnavailable
-from gateway.exchange import AskedSubject, Exchange, Question
+from gateway.errors import AuditUnavailable, LimitExceeded, Refused, SourceUnavailable
+from gateway.exchange import Answer, AskedSubject, Exchange, Question
+from gateway.limits.ledger import LimitLedger
 from gateway.oauth.consumers import Consumer
 from policies.agreement import AgreementBook
 from policies.library import load_policies
-from policies.pseudonym import derive_sector_key
+from policies.pseudonym import SectorKeys, derive_sector_key
 
 pytestmark = pytest.mark.anyio
 
+Asking = Callable[..., Awaitable[Answer]]
+
 POLICIES = Path(__file__).parents[2] / "policies"
+_NEW_PEOPLE_TWO = (("new_people_per_day: 100000000", "new_people_per_day: 2"),)
+EARLIER = {
+    "decile": LastKnown(2, date(2026, 6, 30)),
+    "decile_period": LastKnown("2026-Q2", date(2026, 6, 30)),
+}
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 DOWN_SINCE = datetime(2026, 11, 21, 2, 15, tzinfo=UTC)
 BPJS = Consumer("bpjs-kesehatan", "BPJS", "kesehatan", ())
@@ -106,17 +116,22 @@ def _book(tmp_path: Path, *edits: tuple[str, str]) -> AgreementBook:
     return load_policies(folder)
 
 
-def _exchange(database: Database, registry: Held, *sources: Held, book: AgreementBook) -> Exchange:
-    return Exchange(
-        book=book,
+async def some_sector_keys(sector: str) -> SectorKeys:
+    return SectorKeys.only(derive_sector_key(b"m" * 32, sector))
+
+
+def _exchange(database: Database, registry: Held, *sources: Held, book: AgreementBook) -> Asking:
+    exchange = Exchange(
         registry=registry,
         sources=sources,
-        sector_key=lambda sector: derive_sector_key(b"m" * 32, sector),
+        sector_keys=some_sector_keys,
+        limits=LimitLedger(database, SubjectHasher(b"a" * 32), lambda: NOW),
         audit=AuditLog(database),
         audit_key=b"a" * 32,
         clock=lambda: NOW,
         timeout_s=5,
     )
+    return lambda consumer, question, *note: exchange(consumer, question, book, *note)
 
 
 def _entries(database: Database) -> list[dict[str, Any]]:
@@ -147,8 +162,10 @@ async def test_the_log_holds_the_outcome_and_no_value(database: Database, tmp_pa
     (entry,) = _entries(database)
     assert entry["exchange_id"] == str(answer.exchange_id)
     assert entry["counts"] == {"eligible": 1, "not_found": 1}
-    assert [outcome for _, outcome in entry["subjects"]] == ["eligible", "not_found"]
-    text = json.dumps(entry)
+    with database.reading() as connection:
+        subjects = json.loads(connection.execute(select(audit_entries.c.subjects)).scalar_one())
+    assert [outcome for _, outcome in subjects] == ["eligible", "not_found"]
+    text = json.dumps([entry, subjects])
     assert not [value for value in ("3578085203849991", "KENARI", "35.78.08") if value in text]
 
 
@@ -179,7 +196,7 @@ async def test_an_outside_source_is_asked_only_after_the_intent_is_on_disk(
 async def test_an_outage_is_an_answer_and_never_a_no(database: Database, tmp_path: Path) -> None:
     person = _person()
     down = Held(
-        {person.person_id: Unavailable(DOWN_SINCE, date(2026, 6, 30))},
+        {person.person_id: Unavailable(DOWN_SINCE, EARLIER)},
         provides=frozenset({"decile", "decile_period"}),
         outside=True,
     )
@@ -192,6 +209,39 @@ async def test_an_outage_is_an_answer_and_never_a_no(database: Database, tmp_pat
         "since": "2026-11-21T02:15:00+00:00",
         "last_known_as_of": "2026-06-30",
     }
+
+
+@pytest.mark.parametrize(
+    ("most_days", "decision"),
+    [("", "unknown"), ("143", "unknown"), ("144", "eligible"), ("3650", "eligible")],
+)
+async def test_an_earlier_answer_stands_in_only_where_the_agreement_takes_one_of_its_age(
+    database: Database, tmp_path: Path, most_days: str, decision: str
+) -> None:
+    person = _person()
+    down = Held(
+        {person.person_id: Unavailable(DOWN_SINCE, EARLIER)},
+        provides=frozenset({"decile", "decile_period"}),
+        outside=True,
+    )
+    registry = Held({GOOD_NIK: person}, provides=frozenset(GOOD) - down.provides)
+    line = "on_source_failure: refuse"
+    book = _book(
+        tmp_path,
+        (
+            "on_source_failure: partial",
+            f"{line}\nlast_known_max_age_days: {most_days}" if most_days else line,
+        ),
+    )
+    exchange = _exchange(database, registry, down, book=book)
+    if decision == "unknown":
+        with pytest.raises(SourceUnavailable):
+            await exchange(BPJS, _question(GOOD_NIK))
+        return
+    (result,) = json.loads((await exchange(BPJS, _question(GOOD_NIK))).body)["results"]
+    assert (result["decision"], result["values"]["decile_period"]) == ("eligible", "2026-Q2")
+    stood_in = {"state": "last_known", "since": "2026-11-21T02:15:00+00:00", "as_of": "2026-06-30"}
+    assert result["exceptions"] == {"decile": stood_in, "decile_period": stood_in}
 
 
 async def test_an_agreement_may_refuse_when_a_source_is_down_and_the_refusal_is_logged(
@@ -291,12 +341,33 @@ async def test_a_refusal_is_logged_with_its_code(database: Database, tmp_path: P
     assert entry["exchange_id"] == str(refused.value.exchange_id)
 
 
-async def test_nothing_is_answered_when_the_evidence_cannot_be_written(tmp_path: Path) -> None:
-    unwritable = Database(f"sqlite:///{tmp_path / 'no-tables.db'}")
-    exchange = _exchange(unwritable, Held({GOOD_NIK: _person()}), book=_book(tmp_path))
+async def test_nothing_is_answered_when_the_evidence_cannot_be_written(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.unit_of_work() as connection:
+        connection.execute(DropTable(audit_entries))
+    exchange = _exchange(database, Held({GOOD_NIK: _person()}), book=_book(tmp_path))
     with pytest.raises(AuditUnavailable):
         await exchange(BPJS, _question(GOOD_NIK))
-    unwritable.close()
+
+
+async def test_a_limit_that_is_used_up_refuses_before_any_source_is_asked(
+    database: Database, tmp_path: Path
+) -> None:
+    registry = Held({GOOD_NIK: _person()})
+    book = _book(tmp_path, ("subjects_per_day: 100000000", "subjects_per_day: 2"), *_NEW_PEOPLE_TWO)
+    exchange = _exchange(database, registry, book=book)
+    await exchange(BPJS, _question(GOOD_NIK, "3578085203849900"))
+    registry.asked.clear()
+    noted: list[str] = []
+    with pytest.raises(LimitExceeded) as refused:
+        await exchange(BPJS, _question(GOOD_NIK), lambda agreement, _meters: noted.append(agreement))
+    assert registry.asked == []
+    assert noted == ["bpjs-pbi-jk"]
+    entry = _entries(database)[-1]
+    assert entry["reason"] == refused.value.code == "subjects_per_day_exceeded"
+    assert refused.value.retry_after_s == 14 * 3600
+    assert not [text for text in (refused.value.reason.en, refused.value.remedy.en) if GOOD_NIK in text]
 
 
 GOOD_NIK = str(GOOD["nik"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -27,7 +28,9 @@ def _ask(gateway: LivingGateway, *keys: str, **more: Any) -> dict[str, Any]:
 def _entries(gateway: LivingGateway) -> list[dict[str, Any]]:
     engine = create_engine(gateway.settings.effective_database_url)
     with engine.connect() as connection:
-        rows = connection.execute(text("SELECT entry FROM audit_entries ORDER BY sequence")).scalars().all()
+        # Acts of the installation are in the log as well: here only exchanges are looked at.
+        statement = text("SELECT entry FROM audit_entries WHERE kind <> 'act' ORDER BY sequence")
+        rows = connection.execute(statement).scalars().all()
     engine.dispose()
     return [json.loads(row) for row in rows]
 
@@ -169,6 +172,26 @@ def test_a_consumer_reads_its_own_agreements_in_full_and_no_others(gateway: Livi
     assert active["standing"] == "active"
     assert active["fields"]["decile"]["released_as"] == "keep"
     assert active["scope"]["regions"] == ["35"]
+
+
+def test_one_agreement_is_told_in_full_with_its_limits_and_its_end_to_its_consumer_alone(
+    gateway: LivingGateway,
+) -> None:
+    path = "/v1/agreements/dinsos-jatim-verification"
+    answer = gateway.client("dinsos-jatim").get(path)
+    terms = answer.json()
+    assert terms["limits"]["requests_per_minute"] == 6000
+    today = datetime.now(timezone(timedelta(hours=7))).date()
+    assert terms["days_left"] == (date(2028, 12, 31) - today).days
+    assert terms["begins_in_days"] == 0
+    assert terms["documents"]["pks"] == "CONTOH-PKS-004/2026"
+    assert terms["by_purpose"]["regional-verification"] == terms["id"]
+    assert "nothing of several agreements is ever merged" in terms["combination"]["en"]
+    others = gateway.client("bpjs-kesehatan").get(path)
+    nobodys = gateway.client("bpjs-kesehatan").get("/v1/agreements/nobodys")
+    assert [(a.status_code, a.json()["detail"]) for a in (others, nobodys)] == [
+        (404, nobodys.json()["detail"])
+    ] * 2
 
 
 @pytest.mark.parametrize("stop", TOUR, ids=lambda stop: stop.key)

@@ -51,7 +51,7 @@ COMMANDS = sorted(set(re.findall(r"^(?:\.venv/bin/)?gapura ((?:[a-z]+ ?){1,2})",
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_exists_and_explains_itself(command: str) -> None:
     words = command.split()
-    groups = {"agreements", "consumers", "keys", "people", "registry"}
+    groups = {"agreements", "areas", "audit", "consumers", "keys", "people", "registry", "sources", "staff"}
     words = words if words[0] in groups else words[:1]
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *words, "--help"], capture_output=True, text=True, check=True

@@ -20,6 +20,7 @@ import orjson
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
+from gateway.staff.roles import INSTALLATION
 from tests.gateway.oauth.running import RECORDS, RunningGateway
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -185,13 +186,15 @@ def register(gateway: RunningGateway, algorithm: str = "ES256", **more: Any) -> 
     """A new consumer of the gateway, with a fresh key and a name that no other test uses."""
     partner = Partner(gateway, f"partner-{secrets.token_hex(4)}", make_key(algorithm))
     gateway.store.register(
+        INSTALLATION,
         **{
             "id": partner.id,
             "name": "A partner",
             "sector": "kesehatan",
             "jwks": {"keys": [public(partner.key)]},
+            "reason": "a test",
             **more,
-        }
+        },
     )
     return partner
 
@@ -205,6 +208,7 @@ def refusal(response: httpx.Response) -> tuple[int, str]:
     challenge = response.headers["WWW-Authenticate"]
     assert challenge.startswith("DPoP algs=")
     code = response.json()["code"]
-    assert ("error=" not in challenge) if code == "unauthenticated" else (f'error="{code}"' in challenge)
+    error = "invalid_token" if code.startswith("consumer_") else code
+    assert ("error=" not in challenge) if code == "unauthenticated" else (f'error="{error}"' in challenge)
     assert response.headers["DPoP-Nonce"]
     return response.status_code, code

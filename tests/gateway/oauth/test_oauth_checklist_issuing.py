@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 
 from gateway.oauth import assertions, jose
 from gateway.oauth.consumers import Registration
+from gateway.staff.roles import INSTALLATION
 from tests.gateway.oauth.partner import (
     DROP,
     TOKEN,
@@ -193,10 +194,10 @@ def test_06_a_key_is_found_by_its_kid_or_not_at_all(partner: Partner, kid: objec
 
 def test_06_a_removed_key_signs_no_more(oauth: RunningGateway, partner: Partner) -> None:
     successor = make_key("ES256")
-    oauth.store.add_key(partner.id, public(successor))
+    oauth.store.keys.add(INSTALLATION, partner.id, public(successor), "a test")
     assert partner.ask().status_code == 200
     assert partner.key.kid is not None
-    oauth.store.remove_key(partner.id, partner.key.kid)
+    oauth.store.keys.remove(INSTALLATION, partner.id, partner.key.kid, "a test")
     assert error_of(partner.ask()) == "invalid_client"
     partner.key = successor
     assert partner.ask().status_code == 200
@@ -327,7 +328,7 @@ def test_09_the_token_is_an_rfc_9068_jwt_bound_to_the_proofs_key(
     assert {name: body[name] for name in body if name != "access_token"} == {
         "token_type": "DPoP",
         "expires_in": TOKEN_LIFETIME_S,
-        "scope": "eligibility records",
+        "scope": "eligibility records access_history",
     }
     header, claims = _decoded(body["access_token"])
     published = oauth.http.get("/oauth/jwks").json()["keys"]
@@ -336,7 +337,7 @@ def test_09_the_token_is_an_rfc_9068_jwt_bound_to_the_proofs_key(
     assert claims["sub"] == claims["client_id"] == partner.id
     assert claims["exp"] - claims["iat"] == TOKEN_LIFETIME_S
     assert claims["cnf"] == {"jkt": partner.dpop_key.thumbprint()}
-    assert claims["scope"] == "eligibility records"
+    assert claims["scope"] == "eligibility records access_history"
     assert len(str(claims["jti"])) >= 22
     key = jose.accept_public_key({k: v for k, v in published[-1].items() if k not in {"use", "alg", "kid"}})
     assert jose.parse(body["access_token"]).signed_by(key)
@@ -392,7 +393,7 @@ def test_19_a_stranger_learns_nothing_about_who_is_registered(oauth: RunningGate
     wrong_key = Partner(oauth, known.id, make_key("ES256", kid=known.key.kid))
     wrong_kid = Partner(oauth, known.id, make_key("ES256"))
     disabled = register(oauth)
-    oauth.store.disable(disabled.id)
+    oauth.store.disable(INSTALLATION, disabled.id, "a test")
     disabled_wrong_key = Partner(oauth, disabled.id, make_key("ES256", kid=disabled.key.kid))
     other_kind = Partner(oauth, known.id, make_key("PS256", kid=known.key.kid))
     answers = {

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from gateway.keys import Keys
 from gateway.oauth import tokens
+from gateway.staff.roles import INSTALLATION
 from tests.gateway.oauth.partner import (
     DROP,
     TOKEN,
@@ -426,12 +427,12 @@ def test_14_the_tokens_of_a_disabled_consumer_are_refused_at_once(
 ) -> None:
     token = partner.token()
     assert partner.call(token).status_code == 200
-    oauth.store.disable(partner.id)
-    assert refusal(partner.call(token)) == INVALID_TOKEN
+    oauth.store.disable(INSTALLATION, partner.id, "a test")
+    assert refusal(partner.call(token)) == (401, "consumer_disabled")
     answer = partner.ask()
     assert error_of(answer) == "invalid_client"
     assert "disabled" in answer.json()["error_description"]
-    oauth.store.enable(partner.id)
+    oauth.store.enable(INSTALLATION, partner.id, "a test")
     assert partner.call(token).status_code == 200
 
 

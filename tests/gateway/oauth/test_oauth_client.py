@@ -19,6 +19,7 @@ from gateway.oauth import dpop, jose
 from gateway.oauth.client import GatewayClient, TokenRequestRefused, client_assertion, dpop_proof
 from gateway.oauth.jose import make_key_pair
 from gateway.oauth.nonces import Nonces
+from gateway.staff.roles import INSTALLATION
 from tests.gateway.oauth.partner import TOKEN, Partner, make_key, public
 from tests.gateway.oauth.running import ELIGIBILITY, RECORDS, RunningGateway
 
@@ -44,7 +45,14 @@ def connect(oauth: RunningGateway) -> Iterator[Connect]:
         def _connect(algorithm: str = "ES256", **more: Any) -> tuple[GatewayClient, Recorder]:
             private, published = make_key_pair(algorithm)
             consumer_id = f"client-{secrets.token_hex(4)}"
-            oauth.store.register(id=consumer_id, name="x", sector="x", jwks={"keys": [published]})
+            oauth.store.register(
+                INSTALLATION,
+                id=consumer_id,
+                name="x",
+                sector="x",
+                jwks={"keys": [published]},
+                reason="a test",
+            )
             recorder = Recorder()
             http = httpx.Client(timeout=30, trust_env=False, event_hooks={"request": [recorder]})
             return GatewayClient(oauth.url, consumer_id, private, stack.enter_context(http), **more), recorder
@@ -87,7 +95,7 @@ def test_the_client_takes_a_new_nonce_when_told_to(oauth: RunningGateway, connec
 
 def test_the_client_tells_why_it_got_no_token(oauth: RunningGateway, connect: Connect) -> None:
     client, _ = connect()
-    oauth.store.disable(client.client_id)
+    oauth.store.disable(INSTALLATION, client.client_id, "a test")
     with pytest.raises(TokenRequestRefused, match="disabled") as told:
         client.post(RECORDS, {})
     assert told.value.error == "invalid_client"

@@ -20,7 +20,7 @@ from tests.gateway.oauth.partner import Partner, register
 from tests.gateway.oauth.running import RECORDS, TOKEN_LIFETIME_S, RunningGateway
 from tests.living import LivingGateway
 
-TOKEN = {"token_type": "dpop", "expires_in": TOKEN_LIFETIME_S, "scope": "eligibility records"}
+TOKEN = {"token_type": "dpop", "expires_in": TOKEN_LIFETIME_S, "scope": "eligibility records access_history"}
 
 
 def _key_file(partner: Partner, folder: Path) -> Path:

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
 from gateway.oauth import marks
-from gateway.oauth.admission import Admission, Barred, Entry
+from gateway.oauth.admission import Admission, Admitted, Barred, Entry
 from gateway.oauth.consumers import Consumer, ConsumerStore
 from gateway.oauth.tables import revoked_tokens, spent_assertions, spent_proofs
+from gateway.staff.roles import INSTALLATION
 from tests.gateway.oauth.partner import Partner, error_of, make_key, public, refusal, register
 from tests.gateway.oauth.running import RECORDS, RunningGateway, Shared, worker_processes
 
@@ -92,9 +93,9 @@ def test_14_what_is_revoked_or_disabled_is_refused_on_every_worker_at_once(
     for worker in workers:
         assert refusal(partner.call(token, at=worker)) == (401, "invalid_token")
         assert partner.call(other, at=worker).status_code == 200
-    workers[0].store.disable(partner.id)
+    workers[0].store.disable(INSTALLATION, partner.id, "a test")
     for worker in workers:
-        assert refusal(partner.call(other, at=worker)) == (401, "invalid_token")
+        assert refusal(partner.call(other, at=worker)) == (401, "consumer_disabled")
 
 
 def test_a_signing_key_is_rotated_and_retired_without_restarting_a_worker(
@@ -131,9 +132,15 @@ async def test_one_batch_may_hold_good_replayed_revoked_and_unknown(database: Da
     store = ConsumerStore(database)
     for name in ("a", "b"):
         store.register(
-            id=name, name=name, sector="x", regions=("32",), jwks={"keys": [public(make_key("ES256"))]}
+            INSTALLATION,
+            id=name,
+            name=name,
+            sector="x",
+            regions=("32",),
+            jwks={"keys": [public(make_key("ES256"))]},
+            reason="a test",
         )
-    store.disable("b")
+    store.disable(INSTALLATION, "b", "a test")
     with database.unit_of_work() as connection:
         marks.revoke(connection, mark="bad", expires_at=2_000_000_000)
     admission = Admission(database)
@@ -147,13 +154,13 @@ async def test_one_batch_may_hold_good_replayed_revoked_and_unknown(database: Da
             _entry(5),
         ]
     )
-    good = Consumer("a", "a", "x", ("32",))
+    good = Admitted(Consumer("a", "a", "x", ("32",)), policy_epoch=0)
     assert outcomes == [
         good,
         Barred.PROOF_USED_BEFORE,
         Barred.TOKEN_REVOKED,
         Barred.CONSUMER_DISABLED,
-        Barred.CONSUMER_DISABLED,
+        Barred.CONSUMER_UNKNOWN,
         good,
     ]
     assert await admission(_entry(5)) is Barred.PROOF_USED_BEFORE

@@ -13,6 +13,7 @@ from gateway.database import Database
 from gateway.errors import BadInput
 from gateway.oauth.endpoints import oauth_router
 from gateway.oauth.server import FormRequest, TokenServer
+from gateway.staff.roles import INSTALLATION
 from tests.gateway.oauth.partner import TOKEN, Partner, error_of, make_key, public, register
 from tests.gateway.oauth.running import RunningGateway
 
@@ -24,7 +25,9 @@ def test_both_names_of_ed25519_mean_the_same_key(
 ) -> None:
     partner = Partner(oauth, f"ed-{registered}-{signed}".lower(), make_key("Ed25519"))
     jwk = public(partner.key) | ({} if registered is None else {"alg": registered})
-    oauth.store.register(id=partner.id, name="x", sector="x", jwks={"keys": [jwk]})
+    oauth.store.register(
+        INSTALLATION, id=partner.id, name="x", sector="x", jwks={"keys": [jwk]}, reason="a test"
+    )
     assert partner.ask(client_assertion=partner.assertion(header={"alg": signed})).status_code == 200
 
 

@@ -1,0 +1,158 @@
+"""What would be if a version counted: does everything still load, do the cases hold, is more opened. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.agreements.lifecycle import Judgement, Kind, Version
+from gateway.agreements.reading import AgreementText, PolicyReader, PolicyTexts, case_problems
+from policies.agreement import Agreement, AgreementBook
+from policies.change import Change, Item, compare
+from policies.checklist import missing_documents
+from policies.conditions import ProgrammeRule
+from policies.dictionary import Text
+from policies.errors import PolicyError
+from policies.rule_change import compare_dictionaries, compare_rules
+
+_UNREADABLE = Change(
+    (Item("text", "wider", Text("Teks ini belum dapat dibaca.", "This text cannot be read yet.")),)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two texts of one policy differ: in words, None while one of them cannot be read; line by line."""
+
+    change: Change | None
+    lines: tuple[str, ...]
+
+
+def judge(
+    version: Version,
+    texts: PolicyTexts,
+    reader: PolicyReader,
+    names: Mapping[str, str],
+    waiting: Mapping[str, bytes],
+) -> Judgement:
+    """What is known of `version`, were it put among the texts in force.
+
+    `names` are the consumers' names by id, for the words of what changes; `waiting` the cases of agreements'
+    open versions. While it does not load, whatever it would open is unknown, and so counts as widening.
+    """
+    try:
+        after = reader.book(candidate(version.kind, version.name, version.text, texts, version.cases))
+    except PolicyError as error:
+        return Judgement(_UNREADABLE, error.problems, (), None)
+    # While an agreement is suspended nothing leaves: whatever comes instead opens.
+    opened = change_between(version.kind, version.name, _answering(texts, reader), after, names)
+    problems = list(_misnumbered(version, after))
+    if version.kind != "agreement":
+        return Judgement(opened, problems + _broken_cases(texts, after, waiting), (), None)
+    new = _of(after, version.name)
+    assert new is not None  # noqa: S101 - it was put into the book under this id
+    problems += case_problems(version.name, version.cases, after)
+    return Judgement(opened, problems, missing_documents(new, after.dictionary), new.valid_until)
+
+
+def candidate(kind: Kind, name: str, text: bytes, texts: PolicyTexts, cases: bytes = b"") -> PolicyTexts:
+    """The texts in force with one text in its place, as if it were active."""
+    match kind:
+        case "agreement":
+            return texts.with_agreement(name, AgreementText(text, cases, "active"))
+        case "programme":
+            return replace(texts, programmes={**texts.programmes, name: text})
+        case "dictionary":
+            return replace(texts, dictionary=text)
+
+
+def difference(
+    kind: Kind,
+    name: str,
+    old: bytes | None,
+    new: bytes,
+    texts: PolicyTexts,
+    reader: PolicyReader,
+    names: Mapping[str, str],
+) -> Difference:
+    """How `new` differs from `old`, each read among the texts in force; None is the absence of a text."""
+    before, after = (
+        None if text is None else _readable(candidate(kind, name, text, texts), reader) for text in (old, new)
+    )
+    readable = after is not None and (old is None or before is not None)
+    lines = difflib.unified_diff(
+        (old or b"").decode().splitlines(), new.decode().splitlines(), "before", "after", lineterm="", n=1
+    )
+    change = change_between(kind, name, before, after, names) if readable and after is not None else None
+    return Difference(change, tuple(lines))
+
+
+def change_between(
+    kind: Kind, name: str, before: AgreementBook | None, after: AgreementBook, names: Mapping[str, str]
+) -> Change:
+    """How one policy differs between two books; without the first, whatever is in the second is new."""
+    match kind:
+        case "agreement":
+            old = _of(before, name) if before is not None else None
+            new = _of(after, name)
+            assert new is not None  # noqa: S101 - callers have put it there
+            return compare(
+                old, new, after.dictionary, after.programmes, names.get(new.consumer, new.consumer)
+            )
+        case "programme":
+            rule = _rule(after, name)
+            assert rule is not None  # noqa: S101 - as above
+            return compare_rules(_rule(before, name) if before is not None else None, rule)
+        case "dictionary":
+            return compare_dictionaries(before.dictionary if before is not None else {}, after.dictionary)
+
+
+def _answering(texts: PolicyTexts, reader: PolicyReader) -> AgreementBook | None:
+    """The book of what leads to answers now; None if the texts in force cannot be read: they open nothing."""
+    active = {name: one for name, one in texts.agreements.items() if one.state == "active"}
+    return _readable(replace(texts, agreements=active), reader)
+
+
+def _readable(texts: PolicyTexts, reader: PolicyReader) -> AgreementBook | None:
+    try:
+        return reader.book(texts)
+    except PolicyError:
+        return None
+
+
+def _misnumbered(version: Version, book: AgreementBook) -> Iterator[str]:
+    """Answers and evidence cite the number that a text gives itself, so it has to be the version's."""
+    find = {"agreement": _of, "programme": _rule}.get(version.kind)
+    written = find(book, version.name) if find is not None else None  # a dictionary has no number
+    if written is not None and written.version != version.version:
+        yield (
+            f"{version.name}.yaml: version: expected {version.version}, the number of this version, got "
+            f"{written.version}, write {version.version}"
+        )
+
+
+def _broken_cases(texts: PolicyTexts, book: AgreementBook, waiting: Mapping[str, bytes]) -> list[str]:
+    """Cases of agreements in force that no longer hold under a changed dictionary or rule.
+
+    Cases that wait in an agreement's open version will do in their place: a rule and the cases that it makes
+    true could otherwise never come into force, neither of them being able to go first.
+    """
+    broken: list[str] = []
+    for name, written in sorted(texts.agreements.items()):
+        if written.state != "active":
+            continue
+        problems = case_problems(name, written.cases, book)
+        if problems and name in waiting:
+            problems = case_problems(name, waiting[name], book)
+        broken += problems
+    return broken
+
+
+def _of(book: AgreementBook, agreement_id: str) -> Agreement | None:
+    return next((one for one in book.agreements if one.id == agreement_id), None)
+
+
+def _rule(book: AgreementBook, name: str) -> ProgrammeRule | None:
+    """A rule by its file's name, which is the programme's in lower case."""
+    return next((rule for programme, rule in book.programmes.items() if programme.lower() == name), None)

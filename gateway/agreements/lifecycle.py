@@ -1,0 +1,258 @@
+"""The life of a policy text, from draft to its end: which acts there are, and who may do them when. Pure.
+
+    draft -> submitted -> approved -> active -> superseded | suspended | revoked
+
+`expired` is not a state that is stored: an active agreement whose last day is over stands as expired by the
+clock. Narrowing takes effect with one person; widening needs an approver who wrote no part of it. This module
+judges; it MUST NOT be asked whether two texts differ in reach, which `policies.change` computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, get_args
+
+from gateway.staff.roles import Role, Staff
+from policies.change import Change
+from policies.checklist import MissingDocument
+from policies.dictionary import Text
+
+Kind = Literal["agreement", "programme", "dictionary"]
+State = Literal["draft", "submitted", "approved", "active", "superseded", "suspended", "revoked"]
+Act = Literal["edit", "submit", "withdraw", "approve", "refuse", "activate", "suspend", "resume", "revoke"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ACTS: tuple[Act, ...] = get_args(Act)
+
+# Still being worked on: at most one such version of a policy exists at a time.
+OPEN: frozenset[State] = frozenset({"draft", "submitted", "approved"})
+# Decides requests, or says why none is answered.
+IN_FORCE: frozenset[State] = frozenset({"active", "suspended"})
+
+_NEXT: Mapping[tuple[State, Act], State] = {
+    ("draft", "edit"): "draft",
+    ("draft", "submit"): "submitted",
+    ("draft", "activate"): "active",  # narrowing only
+    ("submitted", "withdraw"): "draft",
+    ("submitted", "refuse"): "draft",
+    ("submitted", "approve"): "approved",
+    ("submitted", "activate"): "active",  # narrowing only
+    ("approved", "withdraw"): "draft",
+    ("approved", "activate"): "active",
+    ("active", "suspend"): "suspended",
+    ("active", "revoke"): "revoked",
+    ("suspended", "resume"): "active",
+    ("suspended", "revoke"): "revoked",
+}
+ROLES_FOR: Mapping[Act, tuple[Role, ...]] = {
+    "edit": ("author",),
+    "submit": ("author",),
+    "withdraw": ("author",),
+    "approve": ("approver",),
+    "refuse": ("approver",),
+    "activate": ("author", "approver", "operator"),
+    "suspend": ("approver", "operator"),
+    "resume": ("approver",),
+    "revoke": ("approver", "operator"),
+}
+# What only an agreement can be: without its dictionary or rule no other policy could be read.
+_AGREEMENTS_ONLY: frozenset[Act] = frozenset({"suspend", "resume", "revoke"})
+NEEDS_REASON: frozenset[Act] = frozenset({"refuse", "suspend", "resume", "revoke", "withdraw"})
+# What moves a version towards counting. The others take back, and MUST be possible whatever the texts say.
+JUDGED: frozenset[Act] = frozenset({"submit", "approve", "activate", "resume"})
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a policy text. Moments are UTC.
+
+    `editors` are all who wrote any part of it, the author among them; `suspended_by` who suspended it last.
+    `cases` is the text of an agreement's cases, empty where there is none.
+    """
+
+    kind: Kind
+    name: str
+    version: int
+    state: State
+    sha256: str
+    author: str
+    editors: frozenset[str]
+    approver: str | None
+    suspended_by: str | None
+    reason: str
+    created_at: datetime
+    changed_at: datetime
+    text: bytes
+    cases: bytes
+
+    @property
+    def etag(self) -> str:
+        """Names this state of this version: whoever acts on another one acts on something else."""
+        standing = f"{self.state} {self.changed_at.isoformat()} {self.sha256} ".encode()
+        return hashlib.sha256(standing + self.cases).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A condition that is not met, what it is about, and who can meet it. `code` is stable."""
+
+    code: str
+    what: Text
+    who: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of a version when an act is asked for.
+
+    `change` is against the version in force, `problems` why the texts in force would not load or their cases
+    not hold with this version among them, `missing` the documents that the checklist wants. `valid_until` is
+    the agreement's last day, None for other kinds.
+    """
+
+    change: Change
+    problems: Sequence[str]
+    missing: Sequence[MissingDocument]
+    valid_until: date | None
+
+
+NOT_JUDGED = Judgement(Change(()), (), (), None)
+
+
+def next_state(state: State, act: Act) -> State | None:
+    """The state that an act leads to, or None where it makes no sense in this state."""
+    return _NEXT.get((state, act))
+
+
+def acts_possible(kind: Kind, state: State) -> tuple[Act, ...]:
+    """What can be done with a version in this state, whoever may do it."""
+    return tuple(
+        act for act in ACTS if (state, act) in _NEXT and (kind == "agreement" or act not in _AGREEMENTS_ONLY)
+    )
+
+
+def unmet(
+    act: Act, version: Version, actor: Staff, reason: str, judgement: Judgement, today: date
+) -> tuple[Unmet, ...]:
+    """Every condition that keeps `actor` from this act; empty if it may be done.
+
+    An act that is not among `JUDGED` is not asked about the texts: NOT_JUDGED will do.
+    """
+    if act not in acts_possible(version.kind, version.state):
+        return (_wrong_state(act, version),)
+    return tuple(_unmet(act, version, actor, reason, judgement, today))
+
+
+def _unmet(
+    act: Act, version: Version, actor: Staff, reason: str, judgement: Judgement, today: date
+) -> Iterator[Unmet]:
+    if not actor.roles.intersection(ROLES_FOR[act]):
+        yield _role_missing(act)
+    if act in NEEDS_REASON and not reason.strip():
+        yield _REASON_MISSING
+    if act in {"approve", "resume"}:
+        yield from _second_person(act, version, actor)
+    if act in JUDGED:
+        yield from (_problem(problem) for problem in judgement.problems)
+    if act in {"activate", "resume"}:
+        yield from (_document(document) for document in judgement.missing)
+        if judgement.valid_until is not None and judgement.valid_until < today:
+            yield _over(judgement.valid_until)
+    if act == "activate" and judgement.change.direction == "widening" and version.state != "approved":
+        yield _widens(judgement.change)
+
+
+def _second_person(act: Act, version: Version, actor: Staff) -> Iterator[Unmet]:
+    """Nobody opens alone: who wrote it does not approve it, who closed it does not reopen it."""
+    if actor.id in version.editors:
+        yield Unmet(
+            "second_person",
+            Text(
+                "Orang yang menulis bagian mana pun dari versi ini tidak dapat menyetujuinya.",
+                "Whoever wrote any part of this version cannot approve it.",
+            ),
+            Text("Penyetuju lain yang tidak ikut menulis.", "Another approver, who wrote no part of it."),
+        )
+    if act == "resume" and actor.id == version.suspended_by:
+        yield Unmet(
+            "second_person",
+            Text(
+                "Orang yang membekukan perjanjian tidak dapat memberlakukannya kembali seorang diri.",
+                "Whoever suspended the agreement cannot reinstate it alone.",
+            ),
+            Text("Penyetuju lain.", "Another approver."),
+        )
+
+
+def _wrong_state(act: Act, version: Version) -> Unmet:
+    possible = ", ".join(acts_possible(version.kind, version.state)) or "none"
+    return Unmet(
+        "wrong_state",
+        Text(
+            f"`{act}` tidak berlaku bagi versi {version.version} yang berstatus {version.state}; "
+            f"yang mungkin: {possible}.",
+            f"`{act}` does not apply to version {version.version}, which is {version.state}; possible: "
+            f"{possible}.",
+        ),
+        Text("Tidak seorang pun, dalam status ini.", "Nobody, in this state."),
+    )
+
+
+def _role_missing(act: Act) -> Unmet:
+    roles = " / ".join(ROLES_FOR[act])
+    return Unmet(
+        "role_missing",
+        Text(f"`{act}` memerlukan peran {roles}.", f"`{act}` needs the role {roles}."),
+        Text(f"Pemegang peran {roles}.", f"A holder of the role {roles}."),
+    )
+
+
+_REASON_MISSING = Unmet(
+    "reason_missing",
+    Text("Tindakan ini memerlukan alasan.", "This act needs a reason."),
+    Text("Anda: sertakan alasannya.", "You: say why."),
+)
+
+
+def _problem(problem: str) -> Unmet:
+    return Unmet(
+        "does_not_hold",
+        Text(problem, problem),
+        Text("Penulis: perbaiki teks atau kasusnya.", "An author: mend the text or its cases."),
+    )
+
+
+def _document(document: MissingDocument) -> Unmet:
+    return Unmet(
+        "document_missing",
+        Text(
+            f"Dokumen `{document.kind}` belum disebut: {document.why.id}",
+            f"The document `{document.kind}` is not named: {document.why.en}",
+        ),
+        Text("Penulis, setelah dokumennya ada.", "An author, once the document exists."),
+    )
+
+
+def _over(last_day: date) -> Unmet:
+    return Unmet(
+        "validity_over",
+        Text(f"Masa berlakunya berakhir pada {last_day}.", f"Its validity ended on {last_day}."),
+        Text("Penulis: versi baru dengan masa berlaku baru.", "An author: a new version with new dates."),
+    )
+
+
+def _widens(change: Change) -> Unmet:
+    wider = [item for item in change.items if item.way != "narrower"]
+    return Unmet(
+        "widening_needs_approval",
+        Text(
+            "Versi ini membuka lebih banyak: " + " ".join(item.words.id for item in wider),
+            "This version opens more: " + " ".join(item.words.en for item in wider),
+        ),
+        Text(
+            "Penyetuju yang tidak ikut menulisnya, setelah versi ini diajukan.",
+            "An approver who wrote no part of it, once it is submitted.",
+        ),
+    )

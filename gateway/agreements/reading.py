@@ -1,0 +1,145 @@
+"""Texts into what decides: one book from the texts in force, each text parsed once while it is known.
+
+Pure but for its memory, which holds nothing that could not be worked out again. A text is parsed under the
+dictionary and the rules that it names fields and programmes of: when these change, everything is read anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+from policies.agreement import Agreement, AgreementBook, State, parse_agreement
+from policies.cases import parse_cases, run_case
+from policies.conditions import ProgrammeRule, parse_programme
+from policies.dictionary import Field, parse_dictionary
+from policies.errors import PolicyError
+
+DICTIONARY_NAME = "fields"
+_OWN_NUMBER = re.compile(rb"^version:[ \t]*([1-9][0-9]{0,3})[ \t]*(?:#.*)?\r?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementText:
+    """An agreement's text and its cases' (empty: none), and in which state it is in the book."""
+
+    text: bytes
+    cases: bytes
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTexts:
+    """Everything in force, by name as files are named without their ending."""
+
+    dictionary: bytes
+    programmes: Mapping[str, bytes] = field(default_factory=dict)
+    agreements: Mapping[str, AgreementText] = field(default_factory=dict)
+
+    def with_agreement(self, name: str, text: AgreementText) -> PolicyTexts:
+        """These texts with one agreement put in or replaced."""
+        return replace(self, agreements={**self.agreements, name: text})
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What agreements are read against."""
+
+    key: str
+    dictionary: Mapping[str, Field]
+    programmes: Mapping[str, ProgrammeRule]
+
+
+class PolicyReader:
+    """Reads texts into books. Thread-safe; one per process is enough."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._ground: _Ground | None = None
+        self._agreements: dict[tuple[str, str, str], Agreement] = {}
+
+    def book(self, texts: PolicyTexts) -> AgreementBook:
+        """The book over these texts. Raises PolicyError with the problems of all of them.
+
+        Mistakes of the dictionary and of the rules come first, alone: agreements are judged by them. What is
+        revoked and cannot be read any more is left out: nothing depends on it but the words of a refusal.
+        """
+        with self._lock:
+            ground = self._read_ground(texts)
+            agreements: list[Agreement] = []
+            problems: list[str] = []
+            for name, written in sorted(texts.agreements.items()):
+                try:
+                    agreements.append(self._agreement(ground, name, written))
+                except PolicyError as error:
+                    if written.state != "revoked":
+                        problems.extend(error.problems)
+            if problems:
+                raise PolicyError(problems)
+            self._forget_all_but(ground, agreements)
+        return AgreementBook.of(agreements, ground.dictionary, ground.programmes)
+
+    def _read_ground(self, texts: PolicyTexts) -> _Ground:
+        named = [("", texts.dictionary), *sorted(texts.programmes.items())]
+        key = hashlib.sha256(repr([(name, _sha256(text)) for name, text in named]).encode()).hexdigest()
+        if self._ground is not None and self._ground.key == key:
+            return self._ground
+        dictionary = parse_dictionary(texts.dictionary, f"{DICTIONARY_NAME}.yaml")
+        programmes: dict[str, ProgrammeRule] = {}
+        problems: list[str] = []
+        for name, text in sorted(texts.programmes.items()):
+            try:
+                rule = parse_programme(text, f"{name}.yaml", dictionary)
+            except PolicyError as error:
+                problems.extend(error.problems)
+            else:
+                programmes[rule.programme] = rule
+        if problems:
+            raise PolicyError(problems)
+        return _Ground(key, dictionary, programmes)
+
+    def _agreement(self, ground: _Ground, name: str, written: AgreementText) -> Agreement:
+        key = (ground.key, name, _sha256(written.text))
+        known = self._agreements.get(key)
+        if known is None:
+            known = parse_agreement(written.text, f"{name}.yaml", ground.dictionary, ground.programmes)
+            self._agreements[key] = known
+        return known if known.state == written.state else replace(known, state=written.state)
+
+    def _forget_all_but(self, ground: _Ground, agreements: list[Agreement]) -> None:
+        """Drop what was read on another ground; on this one drafts that were tried are few."""
+        if self._ground is not None and self._ground.key != ground.key:
+            self._agreements = {
+                key: one for key, one in self._agreements.items() if key[0] in {ground.key, self._ground.key}
+            }
+        self._ground = ground
+        if len(self._agreements) > 4 * len(agreements) + 1000:
+            self._agreements.clear()
+
+
+def case_problems(agreement_id: str, cases: bytes, book: AgreementBook) -> list[str]:
+    """What keeps the cases of one agreement of the book from holding; to have none is a problem."""
+    name = f"{agreement_id}.cases.yaml"
+    found = [one for one in book.agreements if one.id == agreement_id]
+    if not found:
+        return [f"{name}:1: expected an agreement beside it, got none, write one or remove it"]
+    if not cases:
+        return [f"{name}:1: expected cases that say what the agreement means, got none, write at least one"]
+    try:
+        parsed = parse_cases(cases, name, found[0], book.dictionary)
+    except PolicyError as error:
+        return error.problems
+    return [problem for case in parsed for problem in run_case(case, book)]
+
+
+def own_number(text: bytes) -> int:
+    """The version number that a text gives itself, readable or not as a whole; 1 where it gives none."""
+    found = _OWN_NUMBER.search(text)
+    return int(found[1]) if found else 1
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()

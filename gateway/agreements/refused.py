@@ -1,0 +1,73 @@
+"""Why an act with a policy is not done: conditions that are not met, or somebody else who was quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.agreements.judging import Difference
+from gateway.agreements.lifecycle import Unmet, Version
+from gateway.errors import Conflict
+from policies.dictionary import Text
+
+
+class ConditionsUnmet(Conflict):
+    """An act is not possible: `unmet` says which conditions fail and who can meet each."""
+
+    code = "conditions_unmet"
+
+    def __init__(self, conditions: Sequence[Unmet]) -> None:
+        super().__init__(" ".join(f"{one.what.en} ({one.who.en})" for one in conditions))
+        self.unmet = tuple(conditions)
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The conditions, each with who can meet it."""
+        return {"unmet": [in_both_languages(one) for one in self.unmet]}
+
+
+class ChangedMeanwhile(Conflict):
+    """Somebody else changed the version since it was read; `present` is how it stands, nothing was lost.
+
+    `difference` leads from the present text to the one that was sent, if one was.
+    """
+
+    code = "changed_meanwhile"
+
+    def __init__(self, present: Version, by: str, difference: Difference | None = None) -> None:
+        super().__init__(
+            f"Version {present.version} of {present.name} was changed meanwhile by {by}, and is "
+            f"{present.state}: read it again, bring your change into it, and send it with the new ETag."
+        )
+        self.present = present
+        self.difference = difference
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The ETag that counts now, and what the sender's text would change in the present one."""
+        told: dict[str, Any] = {"present_etag": self.present.etag, "present_version": self.present.version}
+        if self.difference is not None:
+            told["difference"] = difference_in_words(self.difference)
+        return told
+
+
+def difference_in_words(difference: Difference) -> dict[str, Any]:
+    """A difference for programmes and people: its direction, each clause in both languages, and the lines."""
+    change = difference.change
+    return {
+        "direction": change.direction if change is not None else None,
+        "items": [
+            {"path": item.path, "way": item.way, "words": _both(item.words)}
+            for item in (change.items if change is not None else ())
+        ],
+        "lines": list(difference.lines),
+    }
+
+
+def in_both_languages(condition: Unmet) -> dict[str, Any]:
+    """A condition for programmes and people."""
+    return {"code": condition.code, "what": _both(condition.what), "who": _both(condition.who)}
+
+
+def _both(text: Text) -> dict[str, str]:
+    return {"id": text.id, "en": text.en}

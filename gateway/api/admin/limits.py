@@ -1,0 +1,99 @@
+"""`/admin/v1/limits`: how much every agreement used today, and whose questions look like a walk."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.agreements.store import PolicyStore
+from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
+from gateway.api.usage import AgreementUse, use_of
+from gateway.civil_day import civil_day
+from gateway.errors import NotFound
+from gateway.limits.budget import Use, meters
+from gateway.limits.ledger import LimitLedger
+from gateway.staff.check import StaffCheck
+from gateway.staff.roles import ROLES, Role, Staff
+from policies.agreement import Agreement
+
+_MAY_PARDON: tuple[Role, ...] = ("operator", "approver")
+
+
+class UseOfAgreement(AgreementUse):
+    """How one agreement was used today. `pardoned`: somebody looked, no pattern refuses any more today."""
+
+    consumer: str
+    pardoned: bool
+
+
+class LimitsOut(BaseModel):
+    """The use of every agreement on one civil day (WIB), those with an alarm first."""
+
+    day: date
+    agreements: list[UseOfAgreement]
+
+
+class PardonForm(BaseModel):
+    """Why the questions of today are in order."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=500,
+            description="For the audit log. Names no person.",
+            examples=["Verifikasi lapangan per RT, ND-17/DINSOS/2026"],
+        ),
+    ]
+
+
+def limits_router(
+    store: PolicyStore, limits: LimitLedger, check: StaffCheck, clock: Callable[[], datetime]
+) -> APIRouter:
+    """The routes by which staff watch the limits and let a suspected walk through. Both block."""
+    router = APIRouter(tags=["limits"])
+
+    @router.get(
+        "/admin/v1/limits",
+        responses=problems(401, 403),
+        openapi_extra=STAFF_ONLY,
+        description=needs(ROLES),
+    )
+    def list_use(_staff: Annotated[Staff, Depends(check.requiring(*ROLES))]) -> LimitsOut:
+        """What every agreement used of its limits today, and its alarms."""
+        return _use_now(store.book().agreements, limits, clock())
+
+    @router.post(
+        "/admin/v1/limits/{agreement_id}/pardon",
+        status_code=204,
+        responses=problems(401, 403, 404, 415, 422),
+        openapi_extra=STAFF_ONLY,
+        description=f"{needs(_MAY_PARDON)} The limits themselves hold, and alarms are raised all the same.",
+    )
+    def pardon(
+        agreement_id: str,
+        form: PardonForm,
+        staff: Annotated[Staff, Depends(check.requiring(*_MAY_PARDON))],
+    ) -> None:
+        """Refuse nothing more of this agreement for a suspicion today."""
+        if agreement_id not in {one.id for one in store.book().agreements}:
+            raise NotFound("There is no agreement of this id: see GET /admin/v1/limits.")
+        limits.pardon(agreement_id, actor=staff.actor, reason=form.reason)
+
+    return router
+
+
+def _use_now(agreements: Sequence[Agreement], limits: LimitLedger, now: datetime) -> LimitsOut:
+    ids, day = [one.id for one in agreements], civil_day(now)
+    used = limits.use(ids, day)
+    alarms = limits.alarms.since(ids, day)
+    shown = []
+    for one in agreements:
+        use = used.get(one.id, Use())
+        told = use_of(one, use, meters(use, one.limits, now), alarms)
+        shown.append(UseOfAgreement(**dict(told), consumer=one.consumer, pardoned=use.pardoned))
+    return LimitsOut(day=day, agreements=sorted(shown, key=lambda use: (not use.alarms, use.id)))

@@ -1,0 +1,275 @@
+"""`/admin/v1/policies`: agreements, programme rules and the dictionary, from a first draft to their end.
+
+Whoever changes something names the state that they saw (`If-Match`): of two who edit at once the second is
+told how the texts differ, and nothing is lost.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from gateway.agreements.case_writing import with_case
+from gateway.agreements.lifecycle import (
+    IN_FORCE,
+    JUDGED,
+    NEEDS_REASON,
+    NOT_JUDGED,
+    OPEN,
+    ROLES_FOR,
+    Act,
+    Kind,
+    Version,
+    acts_possible,
+)
+from gateway.agreements.store import PolicyStore
+from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
+from gateway.api.admin.policy_forms import (
+    IfMatch,
+    Name,
+    NewCase,
+    Number,
+    PolicyDetail,
+    PolicyDifference,
+    PolicyList,
+    PolicyText,
+    PolicyVersion,
+    ReasonToAct,
+    act_out,
+    difference_out,
+    etag_of,
+    summary_of_policy,
+    summary_of_version,
+    version_out,
+)
+from gateway.civil_day import civil_day
+from gateway.errors import BadInput
+from gateway.staff.check import StaffCheck
+from gateway.staff.roles import ROLES, Staff
+
+_ALL = "/admin/v1/policies"
+_ONE = _ALL + "/{kind}/{name}"
+_VERSION = _ONE + "/versions/{number}"
+_CHANGES = problems(400, 401, 403, 404, 409, 415, 422, 428)
+_WORDS: Mapping[Act, str] = {
+    "submit": "Hand a draft in for approval.",
+    "withdraw": "Take a version that waits back into draft; an approval is forgotten.",
+    "approve": "Approve a version; nobody approves what they wrote any part of.",
+    "refuse": "Hand a version that waits back to its authors.",
+    "activate": "Put a version into force, on every worker at the next request: at once if it only narrows, "
+    "else once it is approved.",
+    "suspend": "Have an agreement answer nothing, on every worker from the next request on.",
+    "resume": "Have a suspended agreement answer again; not by whoever suspended it.",
+    "revoke": "End an agreement for good.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    store: PolicyStore
+    check: StaffCheck
+    clock: Callable[[], datetime]
+
+    def answer(self, response: Response, version: Version, staff: Staff) -> PolicyVersion:
+        """A version as `staff` sees it, with its ETag."""
+        response.headers["ETag"] = f'"{version.etag}"'
+        possible = set(acts_possible(version.kind, version.state))
+        judgement = self.store.judge(version) if possible & JUDGED else NOT_JUDGED
+        return version_out(
+            version,
+            judgement,
+            self.store.prospects(version, staff, judgement),
+            self.difference(version.kind, version.name, None, version),
+        )
+
+    def difference(self, kind: Kind, name: str, base: int | None, to: Version) -> PolicyDifference:
+        """How a version differs from another one, or from what is in force."""
+        if base is not None:
+            against: Version | None = self.store.get(kind, name, base)
+        else:
+            against = _one_of(self.store.versions(kind, name), IN_FORCE)
+        text = against.text if against is not None else None
+        return difference_out(self.store.difference(kind, name, text, to.text), against)
+
+
+def policy_router(store: PolicyStore, check: StaffCheck, clock: Callable[[], datetime]) -> APIRouter:
+    """The routes by which staff make policies. All of them block, so FastAPI runs them in threads."""
+    router = APIRouter(tags=["policies"])
+    desk = _Desk(store, check, clock)
+    _reading_routes(router, desk)
+    _comparing_route(router, desk)
+    _writing_routes(router, desk)
+    _case_route(router, desk)
+    for act, words in _WORDS.items():
+        _add_act_route(router, desk, act, words)
+    return router
+
+
+def _reading_routes(router: APIRouter, desk: _Desk) -> None:
+    reader = Annotated[Staff, Depends(desk.check.requiring(*ROLES))]
+
+    @router.get(_ALL, responses=problems(401, 403, 422), openapi_extra=STAFF_ONLY)
+    def list_policies(_staff: reader, kind: Kind | None = None) -> PolicyList:
+        """Every policy: what is in force, how it stands today, and what is being worked on."""
+        today = civil_day(desk.clock())
+        agreements = {one.id: one for one in desk.store.book().agreements}
+        by_policy: dict[tuple[Kind, str], list[Version]] = {}
+        for version in desk.store.versions(kind):
+            by_policy.setdefault((version.kind, version.name), []).append(version)
+        return PolicyList(
+            policies=[
+                summary_of_policy(
+                    versions[0],
+                    _one_of(versions, IN_FORCE),
+                    _one_of(versions, OPEN),
+                    agreements.get(name) if of_kind == "agreement" else None,
+                    today,
+                )
+                for (of_kind, name), versions in by_policy.items()
+            ]
+        )
+
+    @router.get(_ONE, responses=problems(401, 403, 404, 422), openapi_extra=STAFF_ONLY)
+    def get_policy(kind: Kind, name: Name, _staff: reader) -> PolicyDetail:
+        """One policy: its versions and everything that was done with them."""
+        desk.store.get(kind, name)
+        versions = desk.store.versions(kind, name)
+        in_force, being_made = _one_of(versions, IN_FORCE), _one_of(versions, OPEN)
+        return PolicyDetail(
+            kind=kind,
+            name=name,
+            in_force=in_force.version if in_force is not None else None,
+            open_version=being_made.version if being_made is not None else None,
+            versions=[summary_of_version(version) for version in versions],
+            history=[act_out(done) for done in desk.store.history(kind, name)],
+        )
+
+    @router.get(_VERSION, responses=problems(401, 403, 404, 422), openapi_extra=STAFF_ONLY)
+    def get_version(
+        kind: Kind, name: Name, number: Number, response: Response, staff: reader
+    ) -> PolicyVersion:
+        """One version: its texts, what you may do with it, and in words what it would change for whom."""
+        return desk.answer(response, desk.store.get(kind, name, number), staff)
+
+
+def _comparing_route(router: APIRouter, desk: _Desk) -> None:
+    reader = Annotated[Staff, Depends(desk.check.requiring(*ROLES))]
+
+    @router.get(_ONE + "/diff", responses=problems(401, 403, 404, 422), openapi_extra=STAFF_ONLY)
+    def compare_versions(
+        kind: Kind,
+        name: Name,
+        _staff: reader,
+        base: Annotated[
+            int | None, Query(alias="from", ge=1, le=9999, description="Default: the version in force.")
+        ] = None,
+        to: Annotated[int | None, Query(ge=1, le=9999, description="Default: the newest version.")] = None,
+    ) -> PolicyDifference:
+        """What one version opens and closes compared with another, in Indonesian and English."""
+        desk.store.get(kind, name)
+        newest = desk.store.versions(kind, name)[0]
+        return desk.difference(kind, name, base, newest if to is None else desk.store.get(kind, name, to))
+
+
+def _writing_routes(router: APIRouter, desk: _Desk) -> None:
+    author = Annotated[Staff, Depends(desk.check.requiring("author"))]
+
+    @router.post(
+        _ONE + "/drafts",
+        status_code=201,
+        responses=problems(400, 401, 403, 409, 415, 422),
+        openapi_extra=STAFF_ONLY,
+        description=f"{needs(['author'])} The text need not load yet; `problems` says what it lacks.",
+    )
+    def add_draft(
+        kind: Kind, name: Name, form: PolicyText, response: Response, staff: author
+    ) -> PolicyVersion:
+        """Begin a new version, of a policy that may be new itself."""
+        text, cases = form.text.encode(), form.cases.encode()
+        kept = desk.store.save_draft(kind, name, text, cases, staff, reason=form.reason)
+        response.headers["Location"] = _VERSION.format(kind=kind, name=name, number=kept.version)
+        return desk.answer(response, kept, staff)
+
+    @router.put(_VERSION, responses=_CHANGES, openapi_extra=STAFF_ONLY, description=needs(["author"]))
+    def edit_draft(
+        kind: Kind,
+        name: Name,
+        number: Number,
+        form: PolicyText,
+        response: Response,
+        staff: author,
+        if_match: IfMatch = None,
+    ) -> PolicyVersion:
+        """Write another text into a draft. You become one of its editors, and cannot approve it."""
+        kept = desk.store.edit(
+            *(kind, name, number, form.text.encode(), form.cases.encode(), staff),
+            if_match=etag_of(if_match),
+            reason=form.reason,
+        )
+        return desk.answer(response, kept, staff)
+
+
+def _case_route(router: APIRouter, desk: _Desk) -> None:
+    @router.post(
+        _VERSION + "/cases",
+        responses=_CHANGES,
+        openapi_extra=STAFF_ONLY,
+        description=f"{needs(['author'])} What stands in the cases already stays byte for byte.",
+    )
+    def add_case(
+        kind: Kind,
+        name: Name,
+        number: Number,
+        form: NewCase,
+        response: Response,
+        staff: Annotated[Staff, Depends(desk.check.requiring("author"))],
+        if_match: IfMatch = None,
+    ) -> PolicyVersion:
+        """Put a case into a draft's cases, such as a preview offers it."""
+        present = desk.store.get(kind, name, number)
+        try:
+            cases = with_case(present.cases, form.case)
+        except (ValueError, IndexError):
+            raise BadInput(
+                "case: expected a text that begins with `people:` and goes on with `cases:`, as a preview "
+                "offers it, for cases that are written so; write the case by hand."
+            ) from None
+        kept = desk.store.edit(
+            *(kind, name, number, present.text, cases, staff),
+            if_match=etag_of(if_match),
+            reason=form.reason,
+        )
+        return desk.answer(response, kept, staff)
+
+
+def _add_act_route(router: APIRouter, desk: _Desk, act: Act, words: str) -> None:
+    also = " A `reason` is needed." if act in NEEDS_REASON else ""
+
+    @router.post(
+        f"{_VERSION}/acts/{act}",
+        name=f"{act}_version",
+        summary=f"{act.capitalize()} a version",
+        description=f"{words} {needs(ROLES_FOR[act])}{also} If it is not possible, `unmet` says which "
+        "conditions fail and who can meet each.",
+        responses=_CHANGES,
+        openapi_extra=STAFF_ONLY,
+    )
+    def do_act(
+        kind: Kind,
+        name: Name,
+        number: Number,
+        form: ReasonToAct,
+        response: Response,
+        staff: Annotated[Staff, Depends(desk.check.requiring(*ROLES_FOR[act]))],
+        if_match: IfMatch = None,
+    ) -> PolicyVersion:
+        done = desk.store.act(
+            *(kind, name, number, act, staff), reason=form.reason, if_match=etag_of(if_match)
+        )
+        return desk.answer(response, done, staff)
+
+
+def _one_of(versions: list[Version], states: frozenset[str]) -> Version | None:
+    return next((version for version in versions if version.state in states), None)

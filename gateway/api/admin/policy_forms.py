@@ -1,0 +1,263 @@
+"""What the routes of `/admin/v1/policies` take and give. It decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.agreements.judging import Difference
+from gateway.agreements.lifecycle import NEEDS_REASON, ROLES_FOR, Act, Judgement, Kind, State, Unmet, Version
+from gateway.agreements.refused import difference_in_words
+from gateway.agreements.store import LONGEST_TEXT_BYTES, Done
+from gateway.api.exchanges import BothLanguages
+from gateway.errors import PreconditionMissing
+from gateway.staff.roles import Role
+from policies.agreement import Agreement
+from policies.agreement import Standing as AgreementStanding
+
+Name = Annotated[str, Path(min_length=1, max_length=80, examples=["bpjs-pbi-jk"])]
+Number = Annotated[int, Path(ge=1, le=9999, examples=[1])]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        description="The ETag of the version as you saw it; without it the answer is 428.",
+        examples=['"9f86d081884c7d659a2feaa0c55ad015"'],
+        max_length=64,
+    ),
+]
+_Reason = Annotated[
+    str,
+    Field(
+        max_length=500,
+        description="Why, for the audit log. Names no person of the registry.",
+        examples=["Adendum CONTOH-ADD-1/2026"],
+    ),
+]
+_EXAMPLE_TEXT = "id: bpjs-pbi-jk\nversion: 2\nconsumer: bpjs-kesehatan\n"
+_EXAMPLE_CASES = "people:\n  bu Sari: {sex: P}\n\ncases:\n  - case: {id: ..., en: ...}\n"
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class PolicyText(_Form):
+    """A text and its cases, as git would hold them: they are kept and given back byte for byte."""
+
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT_BYTES, examples=[_EXAMPLE_TEXT])]
+    cases: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_TEXT_BYTES,
+            description="Of an agreement: what it means, person by person. Empty for other kinds.",
+            examples=[_EXAMPLE_CASES],
+        ),
+    ] = ""
+    reason: _Reason = ""
+
+
+class ReasonToAct(_Form):
+    """Why an act is done; some acts need it."""
+
+    reason: _Reason = ""
+
+
+class NewCase(_Form):
+    """A cases file with one person and one case, as a preview offers it."""
+
+    case: Annotated[str, Field(min_length=1, max_length=20_000, examples=[_EXAMPLE_CASES])]
+    reason: _Reason = ""
+
+
+class Condition(BaseModel):
+    """A condition that is not met, what it is about, and who can meet it. `code` is stable."""
+
+    code: str
+    what: BothLanguages
+    who: BothLanguages
+
+
+class PossibleAct(BaseModel):
+    """An act that makes sense in the version's state; `unmet` is empty if you may do it now."""
+
+    act: Act
+    roles: list[Role]
+    needs_reason: bool
+    unmet: list[Condition]
+
+
+class ChangedClause(BaseModel):
+    """One clause that differs: `wider` opens, `narrower` closes, `neutral` does neither."""
+
+    path: str = Field(examples=["fields.birth_date"])
+    way: Literal["wider", "narrower", "neutral"]
+    words: BothLanguages
+
+
+class PolicyDifference(BaseModel):
+    """How a text differs from another. `direction` is null while one of them cannot be read."""
+
+    against: int | None = Field(description="The version compared with; null where there is none.")
+    direction: Literal["unchanged", "narrowing", "widening"] | None
+    items: list[ChangedClause]
+    lines: list[str] = Field(description="The differing lines, as `diff -u` shows them.")
+
+
+class VersionSummary(BaseModel):
+    """One version of a policy, without its texts. Moments are UTC."""
+
+    version: int
+    state: State
+    sha256: str
+    etag: str = Field(description="What `If-Match` asks for, without the quotes.")
+    author: str
+    editors: list[str]
+    approver: str | None
+    suspended_by: str | None
+    reason: str
+    created_at: datetime
+    changed_at: datetime
+
+
+class PolicyVersion(VersionSummary):
+    """One version with its texts, what may be done with it, and what it would change."""
+
+    kind: Kind
+    name: str
+    text: str
+    cases: str
+    problems: list[str] = Field(
+        description="Why it would not load or hold: `FILE:LINE: ... expected ..., got ..., write ...`."
+    )
+    acts: list[PossibleAct]
+    difference: PolicyDifference = Field(description="Against the version in force.")
+
+
+class PolicySummary(BaseModel):
+    """One policy: what is in force, and what is being worked on."""
+
+    kind: Kind
+    name: str
+    standing: State | AgreementStanding = Field(description="As of today (WIB): the clock alone expires.")
+    in_force: int | None
+    open_version: int | None
+    open_state: State | None
+    consumer: str | None = Field(description="Of an agreement.")
+    valid_until: date | None = Field(description="Of an agreement: its last day.")
+
+
+class PolicyList(BaseModel):
+    """Every policy."""
+
+    policies: list[PolicySummary]
+
+
+class PolicyAct(BaseModel):
+    """An act of the history. `at` is UTC."""
+
+    version: int
+    act: Act
+    actor: str
+    reason: str
+    sha256: str
+    at: datetime
+
+
+class PolicyDetail(BaseModel):
+    """One policy with its versions and its history, the newest first."""
+
+    kind: Kind
+    name: str
+    in_force: int | None
+    open_version: int | None
+    versions: list[VersionSummary]
+    history: list[PolicyAct]
+
+
+def etag_of(if_match: str | None) -> str:
+    """The ETag that a header names. Raises PreconditionMissing."""
+    if if_match is None or not if_match.strip():
+        raise PreconditionMissing(
+            "If-Match: expected the ETag of the version as you saw it, got none: GET the version first."
+        )
+    return if_match.strip().removeprefix("W/").strip('"')
+
+
+def summary_of_version(version: Version) -> VersionSummary:
+    """A version as lists show it."""
+    return VersionSummary(**_facts(version))
+
+
+def summary_of_policy(
+    newest: Version,
+    in_force: Version | None,
+    being_made: Version | None,
+    agreement: Agreement | None,
+    today: date,
+) -> PolicySummary:
+    """A policy as the list shows it."""
+    return PolicySummary(
+        kind=newest.kind,
+        name=newest.name,
+        standing=agreement.standing(today) if agreement is not None else (in_force or newest).state,
+        in_force=in_force.version if in_force is not None else None,
+        open_version=being_made.version if being_made is not None else None,
+        open_state=being_made.state if being_made is not None else None,
+        consumer=agreement.consumer if agreement is not None else None,
+        valid_until=agreement.valid_until if agreement is not None else None,
+    )
+
+
+def version_out(
+    version: Version,
+    judgement: Judgement,
+    possible: Mapping[Act, tuple[Unmet, ...]],
+    difference: PolicyDifference,
+) -> PolicyVersion:
+    """A version in full."""
+    return PolicyVersion(
+        **_facts(version),
+        kind=version.kind,
+        name=version.name,
+        text=version.text.decode(),
+        cases=version.cases.decode(),
+        problems=list(judgement.problems),
+        acts=[
+            PossibleAct(
+                act=act,
+                roles=list(ROLES_FOR[act]),
+                needs_reason=act in NEEDS_REASON,
+                unmet=[_condition(one) for one in conditions],
+            )
+            for act, conditions in possible.items()
+        ],
+        difference=difference,
+    )
+
+
+def difference_out(difference: Difference, against: Version | None) -> PolicyDifference:
+    """A difference, in words as far as both texts can be read."""
+    told = difference_in_words(difference)
+    return PolicyDifference(against=against.version if against is not None else None, **told)
+
+
+def act_out(done: Done) -> PolicyAct:
+    """An act of the history."""
+    return PolicyAct.model_validate(done, from_attributes=True)
+
+
+def _condition(one: Unmet) -> Condition:
+    return Condition(
+        code=one.code,
+        what=BothLanguages(id=one.what.id, en=one.what.en),
+        who=BothLanguages(id=one.who.id, en=one.who.en),
+    )
+
+
+def _facts(version: Version) -> dict[str, Any]:
+    names = set(VersionSummary.model_fields) - {"editors"}
+    return {name: getattr(version, name) for name in names} | {"editors": sorted(version.editors)}

@@ -1,0 +1,90 @@
+"""How a command comes to the policies: the store, the person as whom it acts, and which policy is meant.
+
+Whoever runs a command reads the home folder anyway, so it acts without a password as the account that --as
+names; the log says that it was done on the console.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import typer
+
+from gateway.agreements.lifecycle import KINDS, Kind, Version
+from gateway.agreements.store import PolicyStore
+from gateway.commands.opening import opened_database
+from gateway.database import Database
+from gateway.errors import BadInput, NotFound
+from gateway.settings import load_settings
+from gateway.staff.accounts import StaffAccounts
+from gateway.staff.acts import record_in_audit_log
+from gateway.staff.roles import Staff
+
+PolicyId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="An agreement's id; of the others `programme/pbi-jk`, `dictionary/fields`.",
+        show_default=False,
+    ),
+]
+As = Annotated[str, typer.Option("--as", metavar="STAFF", help="The staff account as whom you act.")]
+Reason = Annotated[str, typer.Option(help="Why, for the audit log. Names no person of the registry.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.")]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStore:
+    """The store, and the database that it is in."""
+
+    store: PolicyStore
+    database: Database
+
+    def acting_as(self, staff_id: str) -> Staff:
+        """The staff member as whom a command acts. Raises NotFound, Conflict."""
+        return StaffAccounts(self.database, now, record_in_audit_log).on_console(staff_id)
+
+    def known(self, kind: Kind, name: str) -> list[Version]:
+        """The versions of a policy, the newest first. Raises NotFound, which names those that there are."""
+        versions = self.store.versions(kind, name)
+        if not versions:
+            names = ", ".join(dict.fromkeys(one.name for one in self.store.versions(kind)))
+            raise NotFound(f"There is no {kind} {name}; there are {names or 'none'}.")
+        return versions
+
+
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened_store() -> Iterator[OpenStore]:
+    """The policies' store; an empty one is filled from the folder of the settings, as `serve` does."""
+    with opened_database() as database:
+        store = PolicyStore(database, now)
+        store.seed(load_settings().policies)
+        yield OpenStore(store, database)
+
+
+def policy(written: str) -> tuple[Kind, str]:
+    """Kind and name of the policy that an argument means."""
+    kind, slash, name = written.rpartition("/")
+    if not slash:
+        return "agreement", name
+    for known in KINDS:
+        if kind in {known, f"{known}s"}:
+            return known, name
+    raise BadInput(
+        f"ID: expected an agreement's id, or one of {', '.join(f'{each}/NAME' for each in KINDS)}."
+    )
+
+
+def print_json(content: Any) -> None:
+    """Write for programmes."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,113 @@
+"""What a history says, to whom nothing may be told yet, and in which words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.database import Database
+from gateway.rights.history import Access
+from gateway.rights.wording import sentence
+from tests.gateway.rights.logged import ANI, BUDI, NOW, Log
+from tests.policies.builders import DICTIONARY
+
+
+@pytest.fixture
+def log(database: Database) -> Log:
+    return Log(database)
+
+
+def _only(log: Log) -> Access:
+    (access,) = log.histories.read([ANI]).accesses
+    return access
+
+
+def test_an_access_says_who_when_why_on_which_basis_and_which_fields(log: Log) -> None:
+    reference = log.write((ANI, "released"), (BUDI, "not_found"))
+    assert _only(log) == Access(
+        reference=reference,
+        at=NOW,
+        by="ministry",
+        name="ministry",
+        operation="records",
+        purpose="own-status",
+        programme=None,
+        agreement="example v3",
+        legal_basis=("UU 0/2026",),
+        fields={"decile": "keep"},
+        outcome="released",
+        asked=(),
+    )
+
+
+@pytest.mark.parametrize("outcome", ["not_found", "duplicate_identity", "invalid_identifier"])
+def test_of_whom_nothing_was_told_no_field_is_listed(log: Log, outcome: str) -> None:
+    log.write((ANI, outcome), (BUDI, "released"))
+    assert (_only(log).fields, _only(log).outcome) == ({}, outcome)
+
+
+def test_a_refusal_for_want_of_a_source_is_told_as_one(log: Log) -> None:
+    log.write(ANI, outcome="refused", reason="source_unavailable")
+    assert (_only(log).fields, _only(log).outcome) == ({}, "source_unavailable")
+
+
+def test_what_is_delayed_is_not_there_until_the_delay_is_over(log: Log) -> None:
+    log.write((ANI, "released"), disclosure_delay_days=30)
+    log.now = NOW + timedelta(days=30) - timedelta(seconds=1)
+    assert log.references(ANI) == []
+    log.now += timedelta(seconds=1)
+    assert len(log.references(ANI)) == 1
+
+
+def test_an_intent_that_is_delayed_is_not_there_either(log: Log) -> None:
+    log.write(ANI, kind="intent", disclosure_delay_days=1)
+    assert log.references(ANI) == []
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(delayed=st.lists(st.booleans(), max_size=12), limit=st.integers(1, 5))
+def test_pages_are_full_and_tell_everything_once_so_that_what_is_left_out_leaves_no_gap(
+    database: Database, delayed: list[bool], limit: int
+) -> None:
+    log = Log(database)
+    whom = f"{id(delayed):032x}"[-32:]
+    before = log.references(whom)
+    written = [
+        log.write((whom, "released"), **({"disclosure_delay_days": 9} if late else {})) for late in delayed
+    ]
+    expected = [one for one, late in zip(written, delayed, strict=True) if not late][::-1] + before
+    read: list[Any] = []
+    page = log.histories.read([whom], limit=limit)
+    while True:
+        read += [one.reference for one in page.accesses]
+        if page.before is None:
+            break
+        assert len(page.accesses) == limit
+        page = log.histories.read([whom], limit=limit, before=page.before)
+    assert read == expected
+    assert [one.reference for one in log.histories.all([whom])] == expected
+
+
+def test_a_person_and_their_number_in_one_request_are_one_access_with_the_persons_outcome(log: Log) -> None:
+    number = "f" * 32
+    reference = log.write((number, "duplicate_identity"), (ANI, "released"))
+    log.place()
+    page = log.histories.read([ANI, number])
+    assert [(one.reference, one.outcome) for one in page.accesses] == [(reference, "released")]
+
+
+def test_a_sentence_tells_it_to_somebody_who_never_heard_of_an_api(log: Log) -> None:
+    log.write((ANI, "eligible"), operation="eligibility", programme="PKH")
+    told = sentence(_only(log), DICTIONARY)
+    assert told.id == (
+        "21 November 2026 pukul 10.00 WIB: ministry menanyakan kelayakan tentang PKH; dijawab layak. "
+        "Elemen: desil kesejahteraan."
+    )
+    assert told.en == (
+        "2026-11-21 10:00 WIB: ministry asked about eligibility on PKH; answered: eligible. "
+        "Fields: welfare decile."
+    )
