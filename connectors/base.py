@@ -63,7 +63,7 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class LastKnown:
-    """What a source said earlier of one field, None where it had no value, and the day of which it said so."""
+    """What a source said earlier of one field, None where it had no value; and the day it said so."""
 
     value: Value = field(repr=False)
     as_of: date

@@ -196,9 +196,7 @@ def client_for(settings: Settings, consumer_id: str, http: httpx.Client) -> Gate
     return GatewayClient(settings.issuer, consumer_id, json.loads(path.read_text(encoding="utf-8")), http)
 
 
-def walk_through(
-    settings: Settings, sources: Training, say: Say, show_json: Callable[[Any], None]
-) -> None:
+def walk_through(settings: Settings, sources: Training, say: Say, show_json: Callable[[Any], None]) -> None:
     """Ask every question of the tour as the consumer it names, and show what was sent and what came back."""
     with httpx.Client(trust_env=False, timeout=30) as http:
         clients: dict[str, GatewayClient] = {}

@@ -46,7 +46,9 @@ CLAUSES: Mapping[str, Text] = {
 OPERATIONS: Mapping[str, Text] = {
     "eligibility": Text("pertanyaan kelayakan", "questions of eligibility"),
     "records": Text("data orang", "records of people"),
-    "access_history": Text("riwayat akses atas permintaan orangnya", "access histories for the person's own sake"),
+    "access_history": Text(
+        "riwayat akses atas permintaan orangnya", "access histories for the person's own sake"
+    ),
 }
 REASONS = Text("jawaban tiap klausul program", "what each clause of a programme said")
 _LEVELS: Mapping[str, Text] = {

@@ -62,7 +62,14 @@ def test_connectors_import_neither_policies_nor_gateway() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["gateway/audit/entry.py", "gateway/audit/evidence.py", "gateway/answer.py"]
+    "module",
+    [
+        *("gateway/audit/entry.py", "gateway/audit/evidence.py", "gateway/answer.py", "gateway/subjects.py"),
+        *(
+            f"gateway/agreements/{name}.py"
+            for name in ("sides", "case_writing", "explanation", "impact_words")
+        ),
+    ],
 )
 def test_pure_modules_of_the_shell_touch_no_database_network_or_clock(module: str) -> None:
     path = ROOT / module

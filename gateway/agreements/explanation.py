@@ -55,12 +55,13 @@ def because(entry: Mapping[str, Any] | None, field: str, wording: Wording | None
 
 
 def _answered(entry: Mapping[str, Any], field: str, wording: Wording | None) -> Iterator[Because]:
-    form = entry["fields"].get(field)
+    form = entry.get("fields", {}).get(field)
     if form is None:
         yield _not_released(entry, field, wording)
         return
-    nobody = {code: count for code, count in entry["counts"].items() if code in UNANSWERED}
-    answered = sum(entry["counts"].values()) - sum(nobody.values())
+    counts: Mapping[str, int] = entry.get("counts", {})
+    nobody = {code: count for code, count in counts.items() if code in UNANSWERED}
+    answered = sum(counts.values()) - sum(nobody.values())
     if answered:
         if _read_for(field, wording) in entry.get("unavailable", ()):
             yield Because(SOURCE_UNAVAILABLE, None, _SOURCE_DOWN)

@@ -30,6 +30,7 @@ from gateway.oauth.consumers import ConsumerStore
 from gateway.sandbox import only_synthetic, sandbox_sources
 from gateway.staff.roles import Role, Staff
 from gateway.subjects import AskedSubject, identify, told_to
+from policies.agreement import OPERATIONS
 from policies.decide import ConsumerTerms, Permit, Request, decide, in_scope
 from policies.plan import Plan
 
@@ -259,8 +260,9 @@ class Preview:
             object_sha256=version.sha256,
             reason=tried.reason,
             at=now,
-            consumer_tried=asking.terms.id,
-            operation=tried.operation,
+            # What staff call a consumer or an operation may be anything: only known words are kept.
+            consumer_tried=asking.terms.id if asking.registered else "unregistered",
+            operation=tried.operation if tried.operation in OPERATIONS else "unknown",
             sources=list(sources),
         )
         with self._database.unit_of_work() as connection:

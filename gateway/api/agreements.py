@@ -1,6 +1,7 @@
 """`GET /v1/agreements`: what may I ask; `/v1/agreements/{id}`: the terms in full, and until when."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated
 
@@ -36,6 +37,13 @@ class AgreementScope(BaseModel):
     enrolled_in: list[str] | None
 
 
+class TranslationTerms(BaseModel):
+    """For whom, and for which purpose of theirs, your pseudonyms may be translated."""
+
+    to_sector: str
+    purpose: str
+
+
 class AgreementTerms(BaseModel):
     """One agreement as it binds both sides. `standing` is how it stands today (WIB)."""
 
@@ -54,6 +62,7 @@ class AgreementTerms(BaseModel):
     scope: AgreementScope
     subjects_per_request: int
     pseudonym_sector: str | None
+    translation: TranslationTerms | None
     reasons: bool
     on_source_failure: str = Field(description="`partial` or `refuse`.")
     fields: dict[str, AgreementField]
@@ -178,6 +187,9 @@ def _terms(book: AgreementBook, agreement: Agreement, today: date) -> AgreementT
         ),
         subjects_per_request=agreement.subjects_per_request,
         pseudonym_sector=agreement.pseudonym_sector,
+        translation=None
+        if agreement.translation is None
+        else TranslationTerms(**asdict(agreement.translation)),
         reasons=agreement.reasons,
         on_source_failure=agreement.on_source_failure,
         fields={name: _field(book, name, str(how)) for name, how in agreement.fields.items()},

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -99,13 +99,16 @@ class SubjectIndex:
         is found. Of an entry that speaks of several hashes, the first one's outcome is given. Raises
         Retryable while the index is far behind.
         """
-        # In this order: what leaves the waiting line in between has its place, and is indexed next.
         with self._database.reading() as connection:
+            # In this order: what leaves the waiting line meanwhile has its place, and is not indexed yet.
             waiting = [one for one in _waiting(connection, hashes) if before is None or one.sequence < before]
-        self._catch_up()
-        with self._database.reading() as connection:
-            found = {one.sequence: one for one in waiting}
-            found |= _found(connection, hashes, before, limit)
+            complete = _indexed(connection) >= _placed(connection)
+            indexed = _found(connection, hashes, before, limit) if complete else {}
+        if not complete:
+            self._catch_up()
+            with self._database.reading() as connection:
+                indexed = _found(connection, hashes, before, limit)
+        found = {one.sequence: one for one in waiting} | indexed
         newest = sorted(found.values(), key=lambda one: one.sequence, reverse=True)
         return newest[:limit]
 
@@ -166,9 +169,13 @@ _ENTRY = select(
     audit_entries.c.entry,
 )
 _outcomes = audit_entries.alias("outcomes")
+# A scalar subquery, because PostgreSQL may read the whole log to answer an EXISTS within an OR.
 _SPEAKS_FOR_ITSELF = or_(
     audit_entries.c.kind != "intent",
-    ~exists().where(_outcomes.c.exchange_id == audit_entries.c.exchange_id, _outcomes.c.kind == "outcome"),
+    select(_outcomes.c.sequence)
+    .where(_outcomes.c.exchange_id == audit_entries.c.exchange_id, _outcomes.c.kind == "outcome")
+    .scalar_subquery()
+    .is_(None),
 )
 
 

@@ -110,6 +110,9 @@ def agreement_lines(agreement: Agreement, book: AgreementBook, today: date) -> I
         "limits": f"{limits.requests_per_minute} requests a minute; {limits.subjects_per_day} persons, "
         f"{limits.new_people_per_day} of them new, a day",
         "pseudonym": agreement.pseudonym_sector or "none",
+        "translation": f"for {agreement.translation.to_sector}, {agreement.translation.purpose}"
+        if agreement.translation
+        else "none",
         "reasons": "given" if agreement.reasons else "not given",
         "source down": agreement.on_source_failure,
     }

@@ -18,6 +18,7 @@ from gateway.limits import tables as _limits  # noqa: F401 - registers its table
 from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
 from gateway.pseudonyms import tables as _pseudonyms  # noqa: F401 - registers its tables
 from gateway.registry import tables as _registry  # noqa: F401 - registers its tables
+from gateway.rights import tables as _rights  # noqa: F401 - registers its tables
 from gateway.sources import tables as _sources  # noqa: F401 - registers its tables
 from gateway.staff import tables as _staff  # noqa: F401 - registers its tables
 

@@ -21,6 +21,7 @@ from gateway.database import Database
 from gateway.oauth.tables import consumers
 
 MOST_ENTRIES = 200
+_AT_ONCE = 1_000
 # Of an exchange that was refused for want of a source, or never ended: nothing was told of the person.
 TOLD_NOTHING = frozenset({"not_found", "invalid_identifier", "duplicate_identity", "unusable_name"})
 
@@ -87,10 +88,10 @@ class Histories:
     def all(self, hashes: Sequence[str]) -> Sequence[Access]:
         """The whole history, the newest first."""
         accesses: list[Access] = []
-        page = self.read(hashes)
+        page = self.read(hashes, limit=_AT_ONCE)
         accesses += page.accesses
         while page.before is not None:
-            page = self.read(hashes, before=page.before)
+            page = self.read(hashes, limit=_AT_ONCE, before=page.before)
             accesses += page.accesses
         return accesses
 

@@ -49,7 +49,17 @@ OPERATIONS: Mapping[str, Text] = {
         "meminta pseudonim untuk sektor lain", "asked for a pseudonym for another sector"
     ),
     "open_translations": Text("membuka pseudonim dari sektor lain", "opened a pseudonym from another sector"),
+    "reversal.performed": Text(
+        "membuka pseudonim atas dasar hukum yang disebut",
+        "led a pseudonym back to the person, as the law allows",
+    ),
     "rights.history_read": Text("membaca riwayat akses", "read the access history"),
+    "reversal.requested": Text(
+        "meminta agar pseudonim dibuka menjadi orangnya", "asked to turn a pseudonym back into the person"
+    ),
+    "reversal.performed": Text(
+        "membuka pseudonim menjadi orangnya", "turned a pseudonym back into the person"
+    ),
     "rights.exported": Text("membuat salinan data pribadi", "made a copy of the personal data"),
 }
 HEAD = Text(

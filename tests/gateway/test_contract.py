@@ -63,8 +63,8 @@ def _probe(operation: Any, mode: GenerationMode, auth: requests.auth.AuthBase) -
     def probe(case: Any) -> None:
         case.call_and_validate(auth=auth, excluded_checks=excluded)
 
-    # OAuth says 400 to credentials that do not hold (RFC 6749, 5.2), and no generated assertion can hold. What
-    # staff may write, such as a password, has rules that no schema can say.
+    # OAuth says 400 to credentials that do not hold (RFC 6749, 5.2), and no generated assertion can hold.
+    # What staff may write, such as a password, has rules that no schema can say.
     excluded = [positive_data_acceptance] if operation.path.startswith(("/oauth/", "/admin/")) else []
     probe()
 

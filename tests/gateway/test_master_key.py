@@ -179,13 +179,17 @@ def test_nothing_of_a_vaults_bytes_reaches_a_log(
         ('from = "vault-kv"\npath = "a"\nlogin = {address = "http://10.1.1.1", token_file = "t"}\n', "https"),
         ('from = "vault-kv"\npath = "a"\nlogin = {address = "https://v"}\n', "either token_file"),
         (
-            'from = "vault-kv"\npath = "a"\n'
-            'login = {address = "https://v", token_file = "t", role_id = "r", secret_id_file = "s"}\n',
+            (
+                'from = "vault-kv"\npath = "a"\n'
+                'login = {address = "https://v", token_file = "t", role_id = "r", secret_id_file = "s"}\n'
+            ),
             "either token_file",
         ),
         (
-            'from = "vault-kv"\npath = "a"\n'
-            'login = {address = "https://v", token_file = "t", role_id = "r"}\n',
+            (
+                'from = "vault-kv"\npath = "a"\n'
+                'login = {address = "https://v", token_file = "t", role_id = "r"}\n'
+            ),
             "either",
         ),
         ("from = [", "cannot be read"),

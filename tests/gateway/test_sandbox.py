@@ -23,7 +23,6 @@ from gateway.registry.tables import STATUS_VOCABULARY, people
 from gateway.sandbox import only_synthetic
 from gateway.subjects import AskedSubject
 from policies.library import load_policies
-from policies.pseudonym import SectorKeys, derive_sector_key
 from tests.gateway.test_exchange import BPJS, GOOD, NOW, POLICIES, Held, some_sector_keys
 
 pytestmark = pytest.mark.anyio

@@ -168,6 +168,15 @@ def test_a_question_of_eligibility_may_do_without_fields() -> None:
     assert plan.rule is not None
 
 
+def test_an_access_history_needs_its_own_operation_and_no_field_leaves_with_it() -> None:
+    asked = a_request(operation="access_history")
+    assert denied(a_book(an_agreement()), asked) == "operation_not_covered"
+    book = a_book(an_agreement(operations=("records", "access_history")))
+    for fields in (None, ("decile",), ()):
+        plan = permitted(book, a_request(operation="access_history", fields=fields))
+        assert (plan.outputs, plan.needs, plan.rule) == ((), frozenset(), None)
+
+
 def test_a_sector_that_is_the_consumers_own_is_no_mismatch() -> None:
     assert permitted(a_book(an_agreement(pseudonym_sector="kesehatan"))).pseudonym_sector == "kesehatan"
 

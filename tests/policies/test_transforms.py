@@ -264,6 +264,19 @@ def test_a_claim_is_compared_after_what_typists_vary(
     assert made(type_, "verdict").apply(value, claim, OCCASION) == verdict
 
 
+@pytest.mark.parametrize(
+    ("type_", "value"), [("text", 7), ("number", "7"), ("number", True), ("date", "7"), ("identifier", 7)]
+)
+def test_a_value_of_another_type_matches_no_claim_though_it_reads_the_same(type_: str, value: Value) -> None:
+    assert made(type_, "verdict").apply(value, str(value), OCCASION) == "unknown"
+
+
+def test_of_an_identifier_that_is_not_sixteen_digits_nothing_shows() -> None:
+    mask = made("identifier", {"mask": {"show_first": 2}})
+    for odd in ("35780142079090011", "3578", "35780142079090O1"):
+        assert mask.apply(odd, None, OCCASION) == "********"
+
+
 @given(st.from_regex(r"[0-9]{16}", fullmatch=True), st.from_regex(r"[0-9]{16}", fullmatch=True))
 @settings(deadline=None)
 def test_a_pseudonymised_identifier_tells_equality_within_a_sector_only(one: str, other: str) -> None:

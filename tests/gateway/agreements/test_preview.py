@@ -157,6 +157,13 @@ async def test_looking_for_somebody_who_is_not_there_leaves_a_trace_too(bureau: 
     assert json.loads(row.subjects) == [SubjectHasher(b"a" * 32).identifier(missing)]
 
 
+async def test_words_of_staff_that_nobody_knows_do_not_get_into_the_log(bureau: Bureau) -> None:
+    words = {"operation": REAL, "consumer": REAL, "purpose": REAL, "programme": REAL, "fields": (REAL,)}
+    await tried(bureau, draft(bureau), nik=REAL, staff=ADI, reason=WHY, **words)
+    assert bureau.acts()[-1]["act"] == "policy.preview"
+    assert REAL not in json.dumps(bureau.acts())
+
+
 async def test_an_invented_person_leaves_no_act_and_spends_no_limit(bureau: Bureau) -> None:
     version = draft(bureau)
     before = len(bureau.acts())

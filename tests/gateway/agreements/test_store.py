@@ -313,6 +313,26 @@ def test_of_many_who_draft_at_once_one_is_first_and_the_others_hear_of_it(bureau
     assert [v.version for v in bureau.store.versions(*PBI)] == [2, 1]
 
 
+def test_no_two_acts_are_judged_at_the_same_time(bureau: Bureau) -> None:
+    """Each could be sound by itself, and both together not: a ceiling that falls, a field that it forbids."""
+    meeting, met = threading.Barrier(2), []
+
+    class Watched(PolicyStore):
+        def _refuse_unmet(self, *asked: Any) -> None:
+            try:
+                meeting.wait(timeout=0.5)
+                met.append(asked[0])
+            except threading.BrokenBarrierError:
+                super()._refuse_unmet(*asked)
+
+    stores = [Watched(bureau.database, bureau.clock) for _ in range(2)]
+    with ThreadPoolExecutor(len(stores)) as pool:
+        first = pool.submit(stores[0].act, *PBI, 1, "suspend", ODA, reason="so")
+        second = pool.submit(stores[1].save_draft, *PBI, *narrower(), ANI)
+        assert (first.result().state, second.result().state) == ("suspended", "draft")
+    assert met == []
+
+
 def test_whatever_writes_past_the_lock_meets_the_index_and_is_told_as_a_conflict(bureau: Bureau) -> None:
     """A node of another release might not know the lock: two open versions are impossible all the same."""
     store, intruder = bureau.store, replace(bureau.in_force(), version=7, state="draft")

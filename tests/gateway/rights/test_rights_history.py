@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.audit.evidence import Evidence
 from gateway.database import Database
 from gateway.rights.history import Access
 from gateway.rights.wording import sentence
+from policies.decide import Permit, decide
+from policies.disclosure import DisclosureDelay
 from tests.gateway.rights.logged import ANI, BUDI, NOW, Log
-from tests.policies.builders import DICTIONARY
+from tests.policies.builders import DICTIONARY, TODAY, a_book, a_consumer, a_request, an_agreement
 
 
 @pytest.fixture
@@ -66,6 +70,29 @@ def test_what_is_delayed_is_not_there_until_the_delay_is_over(log: Log) -> None:
 def test_an_intent_that_is_delayed_is_not_there_either(log: Log) -> None:
     log.write(ANI, kind="intent", disclosure_delay_days=1)
     assert log.references(ANI) == []
+
+
+def test_what_an_exchange_leaves_says_how_long_its_agreement_delays_it() -> None:
+    for delay, told in ((None, None), (DisclosureDelay(30, "UU 0/2026"), 30)):
+        agreement = an_agreement(disclosure_delay=delay)
+        plan = decide(a_book(agreement), a_consumer(), a_request(), TODAY)
+        assert isinstance(plan, Permit)
+        evidence = Evidence(
+            exchange_id=UUID(int=1),
+            consumer_id="ministry",
+            operation="records",
+            purpose="checking",
+            programme=None,
+            asked=None,
+            subject_count=1,
+            agreement=agreement,
+            on_date=TODAY,
+            request=b"{}",
+            salt=b"s" * 32,
+        )
+        intent = evidence.intent(NOW, plan.plan, ["dukcapil"], [ANI])
+        answer = evidence.answer(NOW, plan.plan, b"", [ANI], ["released"], as_of={}, unavailable=())
+        assert [one.body.get("disclosure_delay_days") for one in (intent, answer)] == [told, told]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
