@@ -122,7 +122,7 @@ def _access(
     by = mention.consumer_id
     outcome = _outcome(mention, said)
     told = outcome not in TOLD_NOTHING and said.get("outcome") == "answered"
-    agreement = said.get("agreement")
+    agreement, basis = said.get("agreement"), said.get("legal_basis", ())
     return Access(
         reference=mention.exchange_id,
         at=mention.at,
@@ -132,7 +132,7 @@ def _access(
         purpose=said.get("purpose"),
         programme=said.get("programme"),
         agreement=agreement and f"{agreement['id']} v{agreement['version']}",
-        legal_basis=tuple(said.get("legal_basis", ())),
+        legal_basis=(basis,) if isinstance(basis, str) else tuple(basis),
         fields=said.get("fields", {}) if told else {},
         outcome=outcome,
         asked=tuple(said["sources"]) if mention.kind == "intent" else asked,

@@ -54,12 +54,6 @@ OPERATIONS: Mapping[str, Text] = {
         "led a pseudonym back to the person, as the law allows",
     ),
     "rights.history_read": Text("membaca riwayat akses", "read the access history"),
-    "reversal.requested": Text(
-        "meminta agar pseudonim dibuka menjadi orangnya", "asked to turn a pseudonym back into the person"
-    ),
-    "reversal.performed": Text(
-        "membuka pseudonim menjadi orangnya", "turned a pseudonym back into the person"
-    ),
     "rights.exported": Text("membuat salinan data pribadi", "made a copy of the personal data"),
 }
 HEAD = Text(

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from gateway.audit.evidence import Evidence
 from gateway.database import Database
+from gateway.rights import acts
 from gateway.rights.history import Access
 from gateway.rights.wording import sentence
+from gateway.staff.roles import Staff
 from policies.decide import Permit, decide
 from policies.disclosure import DisclosureDelay
 from tests.gateway.rights.logged import ANI, BUDI, NOW, Log
@@ -57,6 +59,24 @@ def test_of_whom_nothing_was_told_no_field_is_listed(log: Log, outcome: str) -> 
 def test_a_refusal_for_want_of_a_source_is_told_as_one(log: Log) -> None:
     log.write(ANI, outcome="refused", reason="source_unavailable")
     assert (_only(log).fields, _only(log).outcome) == ({}, "source_unavailable")
+
+
+def test_an_act_of_staff_is_told_with_its_one_law_and_without_the_clerk(log: Log) -> None:
+    acting = Staff("ani", "Ani", frozenset({"auditor"}), "password")
+    with log.database.unit_of_work() as connection:
+        acts.record(
+            connection,
+            acting,
+            "reversal.performed",
+            "reversal/1",
+            "B-7",
+            NOW,
+            subjects=[ANI],
+            legal_basis="UU 0/2026",
+        )
+    access = _only(log)
+    assert (access.by, access.outcome, access.legal_basis) == (None, "act", ("UU 0/2026",))
+    assert "ani" not in repr(access).lower().replace(ANI, "")
 
 
 def test_what_is_delayed_is_not_there_until_the_delay_is_over(log: Log) -> None:

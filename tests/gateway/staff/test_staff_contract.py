@@ -19,7 +19,7 @@ from gateway.staff.tokens import ApiTokens
 from tests.gateway.test_contract import NoCredentials, _operations
 from tests.living import LivingGateway
 
-OURS = ("/admin/v1/session", "/admin/v1/staff", "/admin/v1/whoami")
+OURS = "/admin/v1/"
 
 
 class Token(requests.auth.AuthBase):
@@ -57,5 +57,5 @@ def test_every_operation_of_staff_keeps_the_contract(gateway: LivingGateway, kno
         if operation.path.startswith(OURS):
             _probe(operation, auth)
             asked += 1
-    assert asked >= 19  # as many as this part has had from the beginning
+    assert asked >= 60  # as many as there were when this was written, at least
     assert "Traceback" not in gateway.log
