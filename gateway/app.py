@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import os
 import platform
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from connectors.base import Connector
@@ -42,6 +42,7 @@ from gateway.api.edge import Edge
 from gateway.api.examples import REQUEST_EXAMPLES
 from gateway.api.exchanges import MEMBER_NAMES, WIRE_MODELS, exchange_router
 from gateway.api.health import Check, health_router
+from gateway.api.leaving import Leaving
 from gateway.api.pseudonyms import MEMBER_NAMES as NAMING_MEMBER_NAMES
 from gateway.api.pseudonyms import WIRE_MODELS as NAMING_WIRE_MODELS
 from gateway.api.pseudonyms import pseudonym_router
@@ -224,110 +225,86 @@ def build_services(
 
 def build_app(services: Services) -> ASGIApp:
     """The whole HTTP face of one process."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        services.telemetry.event(
-            "gateway:started",
-            issuer=services.settings.issuer,
-            database="sqlite" if services.database.is_sqlite else "postgresql",
-            agreements=len(services.policies.present.agreements),
-            programmes=sorted(services.policies.present.programmes),
-            workers=services.settings.workers,
-        )
-        watch = SourceWatch(
-            services.outside,
-            services.database,
-            services.clock,
-            process=f"{platform.node()[:40]}-{os.getpid()}",
-            tell=services.telemetry.event,
-            show=services.telemetry.source_seen,
-        )
-        tasks = [
-            asyncio.create_task(watch.run()),
-            asyncio.create_task(_keep_log_in_order(services)),
-            asyncio.create_task(keep_house(_chores(services), services.telemetry.event)),
-        ]
-        yield
-        for task in tasks:
-            task.cancel()
-        await services.outside.aclose()
-        services.close()
-        services.telemetry.event("gateway:stopped")
-
     app = FastAPI(
         title="Gapura",
         version=version("gapura"),
         description=_DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=lambda _app: _serving(services),
         docs_url=None,
         redoc_url=None,
     )
     problems.install(app, MEMBER_NAMES | ADMIN_MEMBER_NAMES | RIGHTS_MEMBER_NAMES | NAMING_MEMBER_NAMES)
     documentation.install(app, WIRE_MODELS + RIGHTS_WIRE_MODELS + NAMING_WIRE_MODELS)
-    app.include_router(
-        exchange_router(
-            services.exchange,
-            services.policies,
-            services.bearer,
-            services.log.receipts,
-            services.telemetry,
-            REQUEST_EXAMPLES,
-        )
-    )
-    app.include_router(
-        pseudonym_router(
-            services.names.naming,
-            services.policies,
-            services.bearer,
-            services.log.receipts,
-            services.telemetry,
-        )
-    )
-    app.include_router(agreement_router(services.policies, services.bearer, services.clock))
-    app.include_router(usage_router(services.policies, services.bearer, services.limits, services.clock))
-    app.include_router(
-        transparency_router(
-            services.log, services.database, services.bearer, services.keys.audit_key, services.clock
-        )
-    )
-    app.include_router(
-        oauth_router(
-            database=services.database,
-            keys=services.keys,
-            issuer=services.settings.issuer,
-            token_lifetime_s=services.settings.token_lifetime_s,
-            clock=services.clock,
-        )
-    )
-    app.include_router(session_router(services.staff))
-    app.include_router(
-        rights_router(
-            services.rights.access,
-            services.policies,
-            services.bearer,
-            services.log.receipts,
-            services.telemetry,
-        )
-    )
-    app.include_router(
-        rights_admin_router(
-            services.rights, services.policies, services.database, services.staff.check, services.clock
-        )
-    )
-    app.include_router(staff_router(services.staff))
-    app.include_router(token_router(services.staff))
-    app.include_router(reversal_router(services.names.reversals, services.staff.check))
-    app.include_router(consumer_router(services.consumers, services.staff.check))
-    app.include_router(consumer_key_router(services.consumers, services.staff.check))
-    app.include_router(policy_router(services.store, services.staff.check, services.clock))
-    app.include_router(trying_router(services.trials, services.store, services.staff.check))
-    app.include_router(explain_router(services.trials.explain, services.staff.check))
-    app.include_router(limits_router(services.store, services.limits, services.staff.check, services.clock))
+    for router in (*_consumers_routes(services), *_staff_routes(services)):
+        app.include_router(router)
     app.include_router(
         health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)
     )
     return Edge(app, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
+
+
+@contextlib.asynccontextmanager
+async def _serving(services: Services) -> AsyncIterator[None]:
+    services.telemetry.event(
+        "gateway:started",
+        issuer=services.settings.issuer,
+        database="sqlite" if services.database.is_sqlite else "postgresql",
+        agreements=len(services.policies.present.agreements),
+        programmes=sorted(services.policies.present.programmes),
+        workers=services.settings.workers,
+    )
+    watch = SourceWatch(
+        services.outside,
+        services.database,
+        services.clock,
+        process=f"{platform.node()[:40]}-{os.getpid()}",
+        tell=services.telemetry.event,
+        show=services.telemetry.source_seen,
+    )
+    tasks = [
+        asyncio.create_task(watch.run()),
+        asyncio.create_task(_keep_log_in_order(services)),
+        asyncio.create_task(keep_house(_chores(services), services.telemetry.event)),
+    ]
+    yield
+    for task in tasks:
+        task.cancel()
+    await services.outside.aclose()
+    services.close()
+    services.telemetry.event("gateway:stopped")
+
+
+def _consumers_routes(services: Services) -> Iterator[APIRouter]:
+    leave = Leaving(services.policies, services.log.receipts, services.telemetry)
+    bearer, policies, clock = services.bearer, services.policies, services.clock
+    yield exchange_router(services.exchange, leave, bearer, REQUEST_EXAMPLES)
+    yield pseudonym_router(services.names.naming, leave, bearer)
+    yield rights_router(services.rights.access, leave, bearer)
+    yield agreement_router(policies, bearer, clock)
+    yield usage_router(policies, bearer, services.limits, clock)
+    yield transparency_router(services.log, services.database, bearer, services.keys.audit_key, clock)
+    yield oauth_router(
+        database=services.database,
+        keys=services.keys,
+        issuer=services.settings.issuer,
+        token_lifetime_s=services.settings.token_lifetime_s,
+        clock=clock,
+    )
+
+
+def _staff_routes(services: Services) -> Iterator[APIRouter]:
+    check, clock = services.staff.check, services.clock
+    yield session_router(services.staff)
+    yield staff_router(services.staff)
+    yield token_router(services.staff)
+    yield rights_admin_router(services.rights, services.policies, services.database, check, clock)
+    yield reversal_router(services.names.reversals, check)
+    yield consumer_router(services.consumers, check)
+    yield consumer_key_router(services.consumers, check)
+    yield policy_router(services.store, check, clock)
+    yield trying_router(services.trials, services.store, check)
+    yield explain_router(services.trials.explain, check)
+    yield limits_router(services.store, services.limits, check, clock)
 
 
 def create_app() -> ASGIApp:

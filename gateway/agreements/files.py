@@ -207,8 +207,8 @@ def _worked_on(version: Version) -> Unmet:
             f"Version {version.version} ({version.state}) with another text is being worked on by {editors}.",
         ),
         Text(
-            f"{editors}: selesaikan, atau tarik kembali dan samakan teksnya.",
-            f"{editors}: finish it, or withdraw it and make the texts one.",
+            f"{editors}: selesaikan, atau satukan teks ini ke dalamnya.",
+            f"{editors}: finish it, or bring this text into it.",
         ),
     )
 

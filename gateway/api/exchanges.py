@@ -8,20 +8,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from gateway.agreements.live import LivePolicies
 from gateway.api.documentation import CONSUMER_ONLY
+from gateway.api.leaving import Leaving
 from gateway.api.problems import MEDIA_TYPE, Problem
-from gateway.api.rate_limit import noting
-from gateway.audit.signing import Receipts
-from gateway.errors import Refused
 from gateway.exchange import AskedSubject, Exchange, Question
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
-from gateway.telemetry import Telemetry
 
 MAX_SUBJECTS = 1000
 # In a header, because the body is what the receipt is about.
-RECEIPT_HEADER = "Gapura-Receipt"
 _SLUG = Field(min_length=1, max_length=64)
 
 
@@ -184,12 +179,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def exchange_router(
-    exchange: Exchange,
-    policies: LivePolicies,
-    bearer: BearerCheck,
-    receipts: Receipts,
-    telemetry: Telemetry,
-    examples: dict[str, dict[str, Any]],
+    exchange: Exchange, leave: Leaving, bearer: BearerCheck, examples: dict[str, dict[str, Any]]
 ) -> APIRouter:
     """The two routes of the exchange. `examples` are request bodies by operation, shown in OpenAPI."""
     router = APIRouter(tags=["exchange"])
@@ -208,25 +198,9 @@ def exchange_router(
             on_date=asked.on_date,
             message=message,
         )
-        try:
-            book = await policies.at(request.state.policy_epoch)
-            said = await exchange(consumer, question, book, noting(request))
-        except Refused as refusal:
-            telemetry.exchange_refused(
-                exchange_id=str(refusal.exchange_id),
-                consumer_id=consumer.id,
-                operation=operation,
-                reason=refusal.code,
-            )
-            raise
-        telemetry.exchange_answered(
-            exchange_id=str(said.exchange_id),
-            consumer_id=consumer.id,
-            operation=operation,
-            outcomes=said.outcomes,
+        return await leave(
+            request, consumer, operation, lambda book, note: exchange(consumer, question, book, note)
         )
-        receipt = {RECEIPT_HEADER: receipts.sign(said.logged)}
-        return Response(said.body, media_type="application/json", headers=receipt)
 
     @router.post(
         "/v1/eligibility",

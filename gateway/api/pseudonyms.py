@@ -7,23 +7,18 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.agreements.live import LivePolicies
 from gateway.api.exchanges import (
     MAX_SUBJECTS,
     PROBLEMS,
-    RECEIPT_HEADER,
     AgreementOut,
     BothLanguages,
     documented_body,
     parsed,
 )
-from gateway.api.rate_limit import noting
-from gateway.audit.signing import Receipts
-from gateway.errors import Refused
+from gateway.api.leaving import Leaving
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
 from gateway.pseudonyms.naming import AskedName, Naming, NamingQuestion
-from gateway.telemetry import Telemetry
 from policies.naming import OPEN, REKEY, TRANSLATE
 
 # Whoever may have records of people may have names for them; it is no right of its own.
@@ -104,9 +99,7 @@ _TRANSLATIONS_EXAMPLE = {
 }
 
 
-def pseudonym_router(
-    naming: Naming, policies: LivePolicies, bearer: BearerCheck, receipts: Receipts, telemetry: Telemetry
-) -> APIRouter:
+def pseudonym_router(naming: Naming, leave: Leaving, bearer: BearerCheck) -> APIRouter:
     """The three routes by which names are exchanged for names."""
     router = APIRouter(prefix="/v1/pseudonyms", tags=["pseudonyms"])
 
@@ -121,25 +114,9 @@ def pseudonym_router(
             model, message, request.headers.get("content-type", "")
         )
         question = NamingQuestion(operation, asked.purpose, tuple(_names(asked)), message)
-        try:
-            book = await policies.at(request.state.policy_epoch)
-            said = await naming(consumer, question, book, noting(request))
-        except Refused as refusal:
-            telemetry.exchange_refused(
-                exchange_id=str(refusal.exchange_id),
-                consumer_id=consumer.id,
-                operation=operation,
-                reason=refusal.code,
-            )
-            raise
-        telemetry.exchange_answered(
-            exchange_id=str(said.exchange_id),
-            consumer_id=consumer.id,
-            operation=operation,
-            outcomes=said.outcomes,
+        return await leave(
+            request, consumer, operation, lambda book, note: naming(consumer, question, book, note)
         )
-        receipt = {RECEIPT_HEADER: receipts.sign(said.logged)}
-        return Response(said.body, media_type="application/json", headers=receipt)
 
     allowed = Depends(bearer.requiring(_SCOPE))
 

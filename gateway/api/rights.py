@@ -7,25 +7,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.agreements.live import LivePolicies
 from gateway.api.exchanges import (
     PROBLEMS,
-    RECEIPT_HEADER,
     AgreementOut,
     BothLanguages,
     documented_body,
     parsed,
 )
-from gateway.api.rate_limit import noting
-from gateway.audit.signing import Receipts
-from gateway.errors import Refused
+from gateway.api.leaving import Leaving
 from gateway.gate import Question
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
 from gateway.registry.personas import persona
 from gateway.rights.access import AccessHistory
 from gateway.subjects import AskedSubject
-from gateway.telemetry import Telemetry
 from policies.agreement import ACCESS_HISTORY
 
 _NIK_DIGITS = 16
@@ -102,13 +97,7 @@ _EXAMPLES = {
 }
 
 
-def rights_router(
-    access: AccessHistory,
-    policies: LivePolicies,
-    bearer: BearerCheck,
-    receipts: Receipts,
-    telemetry: Telemetry,
-) -> APIRouter:
+def rights_router(access: AccessHistory, leave: Leaving, bearer: BearerCheck) -> APIRouter:
     """The route by which a person's own app asks for them."""
     router = APIRouter(tags=["rights"])
 
@@ -133,25 +122,12 @@ def rights_router(
             on_date=None,
             message=message,
         )
-        try:
-            book = await policies.at(request.state.policy_epoch)
-            said = await access(consumer, question, book, noting(request), before=asked.before)
-        except Refused as refusal:
-            telemetry.exchange_refused(
-                exchange_id=str(refusal.exchange_id),
-                consumer_id=consumer.id,
-                operation=ACCESS_HISTORY,
-                reason=refusal.code,
-            )
-            raise
-        telemetry.exchange_answered(
-            exchange_id=str(said.exchange_id),
-            consumer_id=consumer.id,
-            operation=ACCESS_HISTORY,
-            outcomes=said.outcomes,
+        return await leave(
+            request,
+            consumer,
+            ACCESS_HISTORY,
+            lambda book, note: access(consumer, question, book, note, before=asked.before),
         )
-        receipt = {RECEIPT_HEADER: receipts.sign(said.logged)}
-        return Response(said.body, media_type="application/json", headers=receipt)
 
     return router
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -295,6 +295,7 @@ def check_bundle(
         f"Entry {proof.index} of {key.name} is in its signed tree of {checkpoint.size} entries.",
         f"The entry speaks of exchange {entry['exchange_id']}: {asked}.",
     ]
+    _refuse_retold(bundle, entry)
     agreement = bundle.get("agreement")
     if agreement and agreement.get("text") is not None:
         if hashlib.sha256(agreement["text"].encode()).hexdigest() != entry["agreement"]["sha256"]:
@@ -307,11 +308,30 @@ def check_bundle(
         if salted != entry.get(f"{name}_hash"):
             raise Unproven(f"the given {name} is not the one that was logged")
         proven.append(f"The given {name} is, byte for byte, the one that was logged.")
+    proven.append("Not covered by this proof: the consumer's name, sector and keys, which are as registered.")
     for witness in witnesses:
         if not checkpoint.signed_by(witness):
             raise Unproven(f"{witness.name} has not cosigned the checkpoint of size {checkpoint.size}")
         proven.append(f"{witness.name} cosigned it: no other history was shown to that witness.")
     return proven
+
+
+def _refuse_retold(bundle: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    """What the bundle says beside the entry, for people to read, must be what the entry says."""
+    agreement = bundle.get("agreement") or {}
+    told = {
+        "consumer": (bundle.get("consumer") or {}).get("id"),
+        "fields": bundle.get("fields"),
+        "agreement": {part: agreement.get(part) for part in ("id", "version", "sha256")},
+    }
+    logged = {
+        "consumer": entry.get("consumer"),
+        "fields": entry.get("fields", {}),
+        "agreement": {part: (entry.get("agreement") or {}).get(part) for part in ("id", "version", "sha256")},
+    }
+    for part, said in told.items():
+        if said != logged[part]:
+            raise Unproven(f"what the bundle says of the {part} is not what the entry says")
 
 
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = print) -> int:

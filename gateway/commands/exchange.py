@@ -186,5 +186,6 @@ def _further(settings: Settings) -> str:
         f"--nik {persona('eligible').nik}\n"
         f"  {gapura} ask agreements --as dinsos-jatim\n"
         f"  {gapura} ask --help\n"
+        f"  GAPURA_SOURCES={settings.sources} .venv/bin/gapura sources\n"
         f"The contract: {settings.issuer}/docs and {settings.issuer}/openapi.json"
     )

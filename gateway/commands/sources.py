@@ -72,6 +72,10 @@ async def _opened(settings: Settings, file: Path | None) -> AsyncIterator[tuple[
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context, file: _File = None) -> None:
     """Show each source as the serving processes see it: reachable, breaker, latency, quota, last events."""
+    if context.invoked_subcommand is not None and file is not None:
+        raise BadInput(
+            f"--file belongs behind the command: gapura sources {context.invoked_subcommand} --file ..."
+        )
     if context.invoked_subcommand is None:
         asyncio.run(_show(load_settings(), file))
 

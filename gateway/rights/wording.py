@@ -58,9 +58,11 @@ OPERATIONS: Mapping[str, Text] = {
 }
 HEAD = Text(
     "Daftar ini memuat setiap pertukaran data tentang Anda yang tercatat, kecuali yang menurut hukum belum "
-    "boleh diberitahukan. Gapura tidak menyimpan isi jawaban, hanya elemen mana yang diberikan.",
+    "boleh diberitahukan. Gapura tidak menyimpan isi jawaban. Yang disebut adalah elemen yang paling banyak "
+    "diberikan, dan dalam bentuk apa: elemen yang sumbernya tidak menjawab tidak diberikan.",
     "This list holds every recorded exchange about you, except those that by law may not be told yet. Gapura "
-    "keeps which fields were given, not what they said.",
+    "does not keep what answers said. Named are the fields that were given at most, and in which form: what "
+    "a source did not answer was not given.",
 )
 NOBODY = Text("Belum ada pertukaran data yang tercatat.", "No exchange of data is on record.")
 _OTHER = Text("tindakan lain", "another act")
@@ -83,13 +85,13 @@ def operation_words(name: str) -> Text:
 def sentence(access: Access, dictionary: Mapping[str, Field]) -> Text:
     """The access in one sentence, such as a letter would tell it."""
     did, ended = operation_words(access.operation), outcome_words(access.outcome)
-    labels = [field_label(name, dictionary) for name in access.fields]
+    labels = [_in_form(field_label(name, dictionary), form) for name, form in access.fields.items()]
     about = Text(f" tentang {access.programme}", f" on {access.programme}") if access.programme else _NOTHING
     told = Text("", "")
     if labels:
         told = Text(
-            f" Elemen: {', '.join(label.id for label in labels)}.",
-            f" Fields: {', '.join(label.en for label in labels)}.",
+            f" Paling banyak: {', '.join(label.id for label in labels)}.",
+            f" At most: {', '.join(label.en for label in labels)}.",
         )
     return Text(
         f"{moment(access.at)}: {access.name} {did.id}{about.id}; {ended.id}.{told.id}",
@@ -98,6 +100,21 @@ def sentence(access: Access, dictionary: Mapping[str, Field]) -> Text:
 
 
 _NOTHING = Text("", "")
+
+
+def _in_form(label: Text, form: str) -> Text:
+    """What left of a field: a comparison's result is not the element, nor is a year the day."""
+    said = _FORMS.get(form.split(" ", 1)[0])
+    return label if said is None else Text(said.id.format(label.id), said.en.format(label.en))
+
+
+_FORMS = {
+    "verdict": Text("hasil pencocokan {}", "whether it matches: {}"),
+    "pseudonym": Text("pseudonim dari {}", "a pseudonym of {}"),
+    "mask": Text("{} yang disamarkan", "{}, masked"),
+    "generalise": Text("{} secara umum", "{}, generalised"),
+    "bucket": Text("{} sebagai rentang", "{}, as a range"),
+}
 
 
 def field_label(name: str, dictionary: Mapping[str, Field]) -> Text:

@@ -79,7 +79,7 @@ async def _exchanges(services: Services, log: AuditLog) -> float:
 
     async def ask() -> None:
         for _ in left:
-            said = await exchange(CONSUMER, question)
+            said = await exchange(CONSUMER, question, services.policies.present)
             services.log.receipts.sign(said.logged)
 
     began = time.perf_counter()

@@ -21,7 +21,7 @@ from tests.gateway.areas.maps import NEW, NOW, OLD, area, imported
 pytestmark = pytest.mark.anyio
 
 TODAY = date(2026, 11, 21)
-SHARED = Path("/work/shared/data")
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 needs_boundaries = pytest.mark.skipif(
     not (SHARED / "regencies.geojson").is_file(), reason="real boundaries are not on this machine"
 )

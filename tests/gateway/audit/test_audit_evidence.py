@@ -66,9 +66,12 @@ def test_a_bundle_proves_an_exchange_offline_and_nothing_that_was_tampered_with(
         "entry": bundle["entry"].replace("eligibility", "records"),
         "salt": "00" * 32,
         "agreement": {**bundle["agreement"], "text": "another text"},
+        "agreement ": {**bundle["agreement"], "version": 9},
+        "fields": {"nik": "keep"},
+        "consumer": {**bundle["consumer"], "id": "somebody-else"},
         "proof": bundle["proof"].replace("index ", "index 1"),
     }.items():
-        (tmp_path / "bad.json").write_text(json.dumps({**bundle, member: harmed}), encoding="utf-8")
+        (tmp_path / "bad.json").write_text(json.dumps({**bundle, member.strip(): harmed}), encoding="utf-8")
         status, words = verified(tmp_path, "bundle", "bad.json", *given)
         assert (status, words.startswith("NOT PROVEN")) == (1, True), member
     (tmp_path / "response.json").write_bytes(answer.content + b" ")

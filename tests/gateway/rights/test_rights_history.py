@@ -152,9 +152,9 @@ def test_a_sentence_tells_it_to_somebody_who_never_heard_of_an_api(log: Log) -> 
     told = sentence(_only(log), DICTIONARY)
     assert told.id == (
         "21 November 2026 pukul 10.00 WIB: ministry menanyakan kelayakan tentang PKH; dijawab layak. "
-        "Elemen: desil kesejahteraan."
+        "Paling banyak: desil kesejahteraan."
     )
     assert told.en == (
         "2026-11-21 10:00 WIB: ministry asked about eligibility on PKH; answered: eligible. "
-        "Fields: welfare decile."
+        "At most: welfare decile."
     )
