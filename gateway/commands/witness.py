@@ -67,16 +67,16 @@ def witness(
         try:
             party = Witness(VerifierKey.parse(key), _read_key(file), state)
             checkpoint, note = party.cosign(fetch, datetime.now(UTC))
+            if output is not None:
+                output.write_text(note, encoding="utf-8")
+            else:
+                http.post("cosignatures", content=note.encode()).raise_for_status()
         except Unproven as problem:
             sys.stderr.write(f"gapura: not cosigned: {problem}\n")
             raise typer.Exit(1) from None
         except httpx.HTTPStatusError as error:
-            sys.stderr.write(f"gapura: the log answers {error.response.status_code}; nothing was cosigned\n")
+            sys.stderr.write(f"gapura: the log answers {error.response.status_code}; nothing was handed in\n")
             raise typer.Exit(1) from None
-        if output is not None:
-            output.write_text(note, encoding="utf-8")
-        else:
-            http.post("cosignatures", content=note.encode()).raise_for_status()
     print(f"Cosigned {checkpoint.size} entries of {checkpoint.origin}.")
 
 
