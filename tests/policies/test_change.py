@@ -54,6 +54,9 @@ OTHERWISE: dict[str, list[Value]] = {
         date(1970, 7, 2),
         date(1986, 1, 2),
         date(1986, 7, 2),
+        # Of one month, and on either side of a band on the day that is asked about: the month does not tell.
+        date(1986, 4, 1),
+        date(1986, 4, 2),
     ],
     "address": ["Jalan 2"],
     "region": [
