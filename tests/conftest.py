@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -17,6 +18,11 @@ from sqlalchemy.engine import make_url
 from gateway.database import Database
 from gateway.migrations import migrate
 from tests.living import LivingGateway, administering, drop_stocks, living_gateway
+
+# A run is repeatable; `pytest --hypothesis-profile=explore` looks where no run has looked before.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("explore", derandomize=False)
+hypothesis.settings.load_profile("repeatable")
 
 POSTGRES_URL_VARIABLE = "TEST_POSTGRES_URL"
 
