@@ -34,6 +34,7 @@ from gateway.api.admin.policies import policy_router
 from gateway.api.admin.reversals import reversal_router
 from gateway.api.admin.rights import rights_admin_router
 from gateway.api.admin.session import session_router
+from gateway.api.admin.signatures import signature_router
 from gateway.api.admin.staff import staff_router
 from gateway.api.admin.tokens import token_router
 from gateway.api.admin.trying import trying_router
@@ -66,12 +67,15 @@ from gateway.migrations import is_current
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import ConsumerStore
 from gateway.oauth.endpoints import oauth_router
-from gateway.provision import check_provided, with_unconfigured
+from gateway.provision import check_provided, provided_by, with_unconfigured
 from gateway.pseudonyms.desk import NamesDesk, open_names_desk
 from gateway.registry.connector import RegistryConnector
 from gateway.registry.existing.connector import ExistingRegistry, open_existing_registry
+from gateway.registry.existing.connector import provided_by as provided_by_mapping
+from gateway.registry.existing.mapping import read_mapping
 from gateway.rights.opening import Rights, open_rights
 from gateway.settings import Settings, load_settings
+from gateway.signatures.edge import SignedAnswers, SignedBearerCheck
 from gateway.sources.folder import Sources, build_sources
 from gateway.sources.last_known import forget_verdicts
 from gateway.sources.watch import SourceWatch
@@ -143,18 +147,19 @@ def build_services(
     if database.is_missing() or not is_current(database):
         raise SettingsInvalid(["The database schema is not current: run `gapura migrate` first"])
     keys = open_keys(database, settings.home / "keys", settings.key_source)
-    store = PolicyStore(database, clock)
-    policies = LivePolicies.opened(database, store, settings.policies)
+    policies = LivePolicies.opened(database, PolicyStore(database, clock), settings.policies)
     book = policies.present
     registry = _open_registry(settings, database, keys, telemetry)
-    outside = build_sources(settings.sources, database, clock, telemetry.event)
+    outside = build_sources(settings.sources_file, database, clock, telemetry.event)
     areas = AreasConnector(database)
     sources = with_unconfigured(book, [registry], (areas, *outside.connectors, *sources), clock())
     check_provided(book, [registry, *sources])
+    provided = provided_by([registry, *sources])
+    store = PolicyStore(database, clock, lambda: provided)
     audit = AuditLog(database)
     log = open_log(database, keys, settings.issuer, clock)
     consumers = ConsumerStore(database, clock)
-    bearer = BearerCheck(database=database, keys=keys, issuer=settings.issuer, clock=clock)
+    bearer = SignedBearerCheck(database=database, keys=keys, issuer=settings.issuer, clock=clock)
     limits = LimitLedger(database, SubjectHasher(keys.audit_key), clock, tell=telemetry.event)
     names = open_names_desk(
         database=database,
@@ -240,7 +245,8 @@ def build_app(services: Services) -> ASGIApp:
     app.include_router(
         health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)
     )
-    return Edge(app, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
+    signed = SignedAnswers(app, keyring=services.log.keyring, clock=services.clock)
+    return Edge(signed, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
 
 
 @contextlib.asynccontextmanager
@@ -301,6 +307,7 @@ def _staff_routes(services: Services) -> Iterator[APIRouter]:
     yield reversal_router(services.names.reversals, check)
     yield consumer_router(services.consumers, check)
     yield consumer_key_router(services.consumers, check)
+    yield signature_router(services.database, check, clock)
     yield policy_router(services.store, check, clock)
     yield trying_router(services.trials, services.store, check)
     yield explain_router(services.trials.explain, check)
@@ -324,6 +331,13 @@ def _open_registry(
 
     secret = keys.derive("person ids of an existing registry")
     return open_existing_registry(settings.registry_file, secret, heard=unusable)
+
+
+def registry_fields(settings: Settings) -> frozenset[str]:
+    """What the registry of these settings provides, without opening it. Raises SettingsInvalid."""
+    if settings.registry_file is None:
+        return RegistryConnector.provides
+    return provided_by_mapping(read_mapping(settings.registry_file))
 
 
 def _readiness_checks(services: Services) -> dict[str, Check]:
@@ -365,6 +379,7 @@ def _chores(services: Services) -> list[Chore]:
     return [
         every_minute("spent proofs", lambda: services.bearer.forget_expired(services.clock())),
         every_minute("ended sessions", services.staff.sessions.forget_ended),
+        every_minute("newer evidence keys", services.log.refresh),
         every_hour("old limits", services.limits.forget_old),
         every_hour("ended sector keys", lambda: len(services.names.keyring.destroy_ended())),
         every_day("old verdicts", old_verdicts),

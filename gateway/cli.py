@@ -1,67 +1,96 @@
-"""`gapura`: one command, its groups, and the one place where an error becomes a sentence and an exit code."""
+"""`gapura`: one command, its groups, and the one place where an error becomes a sentence and an exit code.
+
+A command's module is imported when that command is called: `gapura consumers list` need not wait for a web
+framework. It MUST NOT hold what a command does.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
-import httpx
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from gateway.commands import (
-    agreements,
-    areas,
-    audit,
-    consumers,
-    exchange,
-    keys,
-    people,
-    registry,
-    reversals,
-    rights,
-    serving,
-    simulate,
-    sources,
-    staff,
-    trying,
-)
-from gateway.errors import GapuraError
-from gateway.oauth.client import TokenRequestRefused
-from policies.errors import PolicyError
+# Where each command is: a module whose `app` is the group, or a module and the function that is the command.
+_COMMANDS = {
+    "demo": "exchange:demo",
+    "ask": "exchange:ask",
+    "serve": "serving:serve",
+    "migrate": "serving:migrate",
+    "simulate": "simulate:simulate",
+    "consumers": "consumers",
+    "agreements": "agreements",
+    "people": "people",
+    "registry": "registry",
+    "keys": "keys",
+    "reversals": "reversals",
+    "audit": "audit",
+    "sources": "sources",
+    "staff": "staff",
+    "rights": "rights",
+    "areas": "areas",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands by name, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        name, _, function = _COMMANDS[cmd_name].partition(":")
+        module = import_module(f"gateway.commands.{name}")
+        if not function:
+            return get_command(module.app)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(cmd_name)(getattr(module, function))
+        return get_command(alone)
+
 
 app = typer.Typer(
     name="gapura",
+    cls=_Commands,
     help="Inter-agency data-exchange gateway for the social-welfare registry.\n\n"
     "Begin with `gapura demo`: it sets everything up on synthetic people and walks through the main job.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold people
     add_completion=False,
 )
-app.add_typer(consumers.app, name="consumers")
-app.add_typer(agreements.app, name="agreements")
-app.add_typer(people.app, name="people")
-app.add_typer(registry.app, name="registry")
-app.add_typer(keys.app, name="keys")
-app.add_typer(reversals.app, name="reversals")
-app.add_typer(audit.app, name="audit")
-app.add_typer(sources.app, name="sources")
-app.add_typer(staff.app, name="staff")
-app.add_typer(rights.app, name="rights")
-app.add_typer(areas.app, name="areas")
-trying.add_to(agreements.app)
-app.command("demo")(exchange.demo)
-app.command("ask")(exchange.ask)
-app.command("serve")(serving.serve)
-app.command("simulate")(simulate.simulate)
-app.command("migrate")(serving.migrate)
+
+
+@app.callback()
+def _gapura() -> None: ...
 
 
 def main() -> None:
     """Run the command; a foreseen error is told in its own words, without a traceback, with exit code 2."""
     try:
         app()
-    except (GapuraError, PolicyError, TokenRequestRefused) as error:
-        sys.stderr.write(f"gapura: {error}\n")
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        sys.stderr.write(f"gapura: {told}\n")
         raise SystemExit(2) from None
-    except httpx.TransportError as error:
-        sys.stderr.write(f"gapura: no gateway answers there ({type(error).__name__}); is one started?\n")
-        raise SystemExit(2) from None
+
+
+def _told(error: Exception) -> str | None:
+    """What to say of a foreseen error; None for one that nobody foresaw."""
+    import httpx  # noqa: PLC0415 - here and below: only a command that failed has to wait for these
+
+    from gateway.errors import GapuraError  # noqa: PLC0415
+    from gateway.oauth.client import TokenRequestRefused  # noqa: PLC0415
+    from policies.errors import PolicyError  # noqa: PLC0415
+
+    if isinstance(error, GapuraError | PolicyError | TokenRequestRefused):
+        return str(error)
+    if isinstance(error, httpx.TransportError):
+        return f"no gateway answers there ({type(error).__name__}); is one started?"
+    return None

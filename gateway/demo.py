@@ -36,6 +36,7 @@ from gateway.registry.tables import people
 from gateway.settings import Settings
 from gateway.sources.training import Training, training, training_people
 from gateway.staff.roles import INSTALLATION
+from policies.dictionary import Text
 
 _SEED = 2021  # the year of Permensos 3/2021; any number does, the same one gives the same people
 _START_TIMEOUT_S = 30
@@ -144,7 +145,7 @@ def outside_sources(settings: Settings) -> Iterator[Training]:
         population = training_people(database, _SIMULATED_PEOPLE)
     finally:
         database.close()
-    with training(population, settings.home / "training") as simulators:
+    with training(population, settings.home) as simulators:
         yield simulators
 
 
@@ -210,6 +211,8 @@ def walk_through(settings: Settings, sources: Training, say: Say, show_json: Cal
                 sources.stop(stop.down)
             say(f"  as {stop.consumer}:  POST {stop.path}")
             show_json(body)
+            if patience := _patience(stop):
+                say(f"  ... {patience.en}\n      {patience.id}")
             answer = _asked(client, stop, body)
             content = answer.json()
             if stop.down:
@@ -220,6 +223,21 @@ def walk_through(settings: Settings, sources: Training, say: Say, show_json: Cal
             for result in content.get("results", ()):
                 if "pseudonym" in result:
                     learned[f"{stop.consumer}:{result['ref']}"] = result["pseudonym"]
+
+
+def _patience(stop: Stop) -> Text | None:
+    """What to read while an answer takes its time; None where it comes at once."""
+    if stop.down:
+        return Text(
+            id=f"{stop.down} dimatikan; gapura mencobanya sampai tenggat pertukaran.",
+            en=f"{stop.down} is switched off; the gateway tries it within the exchange's deadline.",
+        )
+    if stop.until_known:
+        return Text(
+            id=f"bertanya lagi sampai sumber itu diketahui pulih, paling lama {_RECOVERY_TIMEOUT_S} detik.",
+            en=f"asking until the gateway has found the source to be back, {_RECOVERY_TIMEOUT_S} s at most.",
+        )
+    return None
 
 
 def _asked(client: GatewayClient, stop: Stop, body: Mapping[str, Any]) -> httpx.Response:

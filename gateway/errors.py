@@ -37,14 +37,18 @@ from policies.dictionary import Text
 class GapuraError(Exception):
     """Any failure that the gateway foresees.
 
-    `code` is stable, lower-case and safe to program against; `detail` is a sentence for people.
+    `code` is stable, lower-case and safe to program against. `detail` is a sentence for people, in English;
+    `said` is the same in both languages, where it was given so. `remedy` is what to do, where the sentence
+    does not say it.
     """
 
     code = "internal_error"
+    remedy: Text | None = None
 
-    def __init__(self, detail: str, *, code: str | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, detail: str | Text, *, code: str | None = None) -> None:
+        self.said = detail if isinstance(detail, Text) else None
+        self.detail = detail.en if isinstance(detail, Text) else detail
+        super().__init__(self.detail)
         if code is not None:
             self.code = code
 
@@ -114,7 +118,7 @@ class Refused(GapuraError):  # noqa: N818 - as above
     code = "refused"
 
     def __init__(self, reason: Text, *, code: str, remedy: Text, exchange_id: UUID) -> None:
-        super().__init__(reason.en, code=code)
+        super().__init__(reason, code=code)
         self.reason = reason
         self.remedy = remedy
         self.exchange_id = exchange_id
@@ -144,7 +148,12 @@ class RoleMissing(NotPermitted):
     code = "role_missing"
 
     def __init__(self, holders: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(f"This needs the role {' or '.join(holders)}.")
+        super().__init__(
+            Text(
+                f"Ini memerlukan peran {' atau '.join(holders)}.",
+                f"This needs the role {' or '.join(holders)}.",
+            )
+        )
         self.holders = holders
 
 

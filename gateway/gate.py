@@ -73,6 +73,7 @@ class Gate:
             on_date=on_date,
             request=question.message,
             salt=exchange_salt(self._audit_key, exchange_id),
+            sandbox=consumer.sandbox,
         )
 
     async def permitted(

@@ -23,6 +23,8 @@ _PREFIX = "GAPURA_"
 _DATABASES = {"postgresql", "postgres", "sqlite"}
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 _FILE_VARIABLE = "GAPURA_SETTINGS_FILE"
+# How the sources of a home folder are called there; the simulators write theirs under this name.
+SOURCES_FILE = "sources.toml"
 _SHIPPED_POLICIES = Path(__file__).parent.parent / "policies"
 
 
@@ -57,7 +59,16 @@ class Settings(BaseSettings):
         1_000_000, ge=1_000, le=50_000_000, description="Largest request body; 1000 subjects need 120 kB."
     )
     sources: Path | None = Field(
-        None, description="sources.toml: how outside sources are reached; empty means none is asked."
+        None,
+        description="sources.toml: how outside sources are reached; empty means sources.toml of the home "
+        "folder, and where there is none either, no source is asked.",
+    )
+    most_shrink_percent: int = Field(
+        20,
+        ge=0,
+        le=100,
+        description="An import that would remove more than this share of what the store has of an outside "
+        "list or map is held until somebody says --accept-shrink, percent.",
     )
     oidc_issuer: str = Field(
         "",
@@ -112,6 +123,12 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """The URL that is really opened."""
         return self.database_url or f"sqlite:///{self.home.resolve() / 'gapura.db'}"
+
+    @property
+    def sources_file(self) -> Path | None:
+        """The sources.toml that is really read; None where there is none, and no source is asked."""
+        own = self.home / SOURCES_FILE
+        return self.sources or (own if own.is_file() else None)
 
     def environment(self) -> dict[str, str]:
         """The variables that make another process read these same settings."""

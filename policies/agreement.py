@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
@@ -57,11 +57,24 @@ Standing = Literal["active", "suspended", "expired", "not_yet_valid", "revoked",
 _OVER: frozenset[str] = frozenset({EXPIRED, REVOKED, SUPERSEDED})
 
 
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Since when nothing is answered (an aware moment, as the clocks of Indonesia's west show it), and why.
+
+    `reference` is what was given as the reason, such as a letter's number. It is told to the consumer.
+    """
+
+    since: datetime
+    reference: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Agreement:
-    """One agreement as its text says it, and its `state`. `valid_until` is the last day on which it holds.
+    """One agreement as its text says it, and how it stands. `valid_until` is the last day on which it holds.
 
-    `sha256` is of the text's bytes; `state` is not in the text. `fields` holds one compiled transformation
+    `sha256` is of the text's bytes. Not in the text, but given by whoever loads it, are `state`, `suspension`
+    and `withdrawn`: the fields that the version before released to this consumer for this purpose and this
+    one does not, with that version's number. `fields` holds one compiled transformation
     for each field named, `drop` included: a field that is dropped is withheld by a decision, not by an
     oversight. `reasons` lets out what each clause of a programme rule said, and so a yes or no about every
     field that the rule reads. `last_known_max_age_days` is how old an earlier answer of a source that is
@@ -91,6 +104,8 @@ class Agreement:
     subjects_per_request: int
     disclosure_delay: DisclosureDelay | None = None
     translation: TranslationGrant | None = None
+    suspension: Suspension | None = None
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cited(self) -> Text:

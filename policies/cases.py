@@ -8,7 +8,7 @@ be used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from policies.conditions import evaluate
 from policies.decide import ConsumerTerms, Deny, Request, decide, in_scope
 from policies.dictionary import Field, Text, Value, read_text
 from policies.errors import PolicyError
-from policies.plan import Plan
+from policies.plan import Plan, withheld_by_text
 from policies.pseudonym import derive_sector_key
 from policies.refusals import SOURCE_UNAVAILABLE
 from policies.regions import is_region_code
@@ -127,16 +127,33 @@ def parse_cases(
 
 
 def run_case(case: Case, book: AgreementBook) -> list[str]:
-    """Every difference between what a case expects and what comes out; empty if it holds."""
+    """Every difference between what a case expects and what comes out, one by one; empty if it holds."""
     got = _outcome(case, book)
     differing = [name for name in _ASPECTS if not _agrees(name, case.expected, got)]
     # A refusal explains why nothing else is as expected.
     told = [name for name in differing if name in _REFUSALS] or differing
     return [
-        f"{case.place}: {case.title.en}: {name}: expected {_shown(getattr(case.expected, name))}, "
-        f"got {_shown(getattr(got, name))}, write the case as the parties mean it, or mend the agreement"
+        f"{case.place}: {case.title.en}: {what}: expected {wanted}, got {came}, write the case as the "
+        "parties mean it, or mend the agreement"
         for name in told
+        for what, wanted, came in _differences(name, getattr(case.expected, name), getattr(got, name))
     ]
+
+
+def _differences(aspect: str, wanted: Any, got: Any) -> Iterator[tuple[str, str, str]]:
+    """What differs in one aspect of an outcome: of lists by field only those fields that do."""
+    if isinstance(wanted, frozenset) and isinstance(got, frozenset):
+        for name in sorted(wanted ^ got):
+            words = (aspect, f"not {aspect}")
+            yield f"{aspect}.{name}", *(words if name in wanted else words[::-1])
+    elif isinstance(wanted, Mapping):
+        came = got or {}
+        listed = wanted if aspect == "clauses" and wanted else {**wanted, **came}
+        for name in sorted(listed):
+            if wanted.get(name) != came.get(name):
+                yield f"{aspect}.{name}", _shown(wanted.get(name)), _shown(came.get(name))
+    else:
+        yield aspect, _shown(wanted), _shown(got)
 
 
 def _checked(path: Path, agreement: Agreement, book: AgreementBook) -> Checked:
@@ -168,7 +185,7 @@ def _outcome(case: Case, book: AgreementBook) -> Outcome:
         values=_as_written(plan, released.values),
         absent=frozenset(name for name, state in states.items() if state == "absent"),
         unknown=frozenset(name for name, state in states.items() if state == "unknown"),
-        withheld={entry.field: entry.code for entry in plan.withheld},
+        withheld=withheld_by_text(plan, case.request.fields),
     )
 
 
@@ -192,11 +209,9 @@ def _agrees(aspect: str, expected: Outcome, got: Outcome) -> bool:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, frozenset):
-        return ", ".join(sorted(value)) or "none"
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {item}" for key, item in sorted(value.items())) or "none"
-    return "none" if value is None else str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(value)}]"
+    return "nothing" if value is None else str(value)
 
 
 def _person(part: Part, dictionary: Mapping[str, Field]) -> Mapping[str, Value]:

@@ -7,7 +7,7 @@ by which clause. `release` knows nothing else, so that nothing can leave that a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.agreement import Agreement
 from policies.bounds import Scope
@@ -37,13 +37,21 @@ class Output:
 class Withheld:
     """A field that was asked for, or is named by the agreement, and does not leave.
 
-    `code` is dropped_by_agreement, not_in_agreement, above_ceiling or unknown_field.
+    `by_text` is what the texts alone say: dropped_by_agreement, not_in_agreement, above_ceiling or
+    unknown_field. `code` is the same, or `narrowed` where the version before released the field: cases, which
+    say what a text means, know nothing of the one before.
     """
 
     field: str
-    code: str
+    by_text: str
     clause: Text
     ask_for: Text
+    narrowed: bool = False
+
+    @property
+    def code(self) -> str:
+        """The stable code that the consumer is told."""
+        return "narrowed" if self.narrowed else self.by_text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +108,11 @@ def compile_plan(
     rule: ProgrammeRule | None,
     regions: frozenset[str] | None,
 ) -> Plan:
-    """The plan for the fields asked, or for all that the agreement names if `asked` is None."""
-    names = dict.fromkeys(agreement.fields if asked is None else asked)
+    """The plan for the fields asked, or if `asked` is None for all that the agreement names.
+
+    Whoever asks for all is also told what it no longer gets.
+    """
+    names = dict.fromkeys((*agreement.fields, *agreement.withdrawn) if asked is None else asked)
     withheld = [entry for name in names if (entry := _withheld(agreement, dictionary, name)) is not None]
     outputs = tuple(_outputs(agreement, dictionary, names))
     scope = Scope(regions, agreement.scope.enrolled_in)
@@ -131,6 +142,29 @@ def released_fields(agreement: Agreement, dictionary: Mapping[str, Field]) -> di
     }
 
 
+def withheld_by_text(plan: Plan, asked: tuple[str, ...] | None) -> dict[str, str]:
+    """What is withheld of a request as a case of the agreement says it: by its text alone.
+
+    Of a request for all that the text names, nothing is said of what only the version before named.
+    """
+    return {
+        entry.field: entry.by_text
+        for entry in plan.withheld
+        if asked is not None or entry.field in plan.agreement.fields
+    }
+
+
+def withdrawn_fields(old: Agreement, new: Agreement, dictionary: Mapping[str, Field]) -> dict[str, int]:
+    """What `new` no longer releases of what `old` did, with the number of `old`.
+
+    Empty where the two are not of one consumer and one purpose: what another got is nobody else's business.
+    """
+    if (old.consumer, old.purpose) != (new.consumer, new.purpose):
+        return {}
+    left = released_fields(new, dictionary)
+    return {name: old.version for name in released_fields(old, dictionary) if name not in left}
+
+
 def _outputs(agreement: Agreement, dictionary: Mapping[str, Field], names: Iterable[str]) -> Iterable[Output]:
     for name in names:
         if _withheld(agreement, dictionary, name) is None:
@@ -151,10 +185,14 @@ def _withheld(agreement: Agreement, dictionary: Mapping[str, Field], name: str) 
     ):
         return Withheld(name, "above_ceiling", *_ceiling_text(field))
     if transformation is None:
-        return Withheld(name, "not_in_agreement", *_absent_text(agreement))
-    if transformation.name == "drop" or transformation.level is Ceiling.NEVER:
-        return Withheld(name, "dropped_by_agreement", *_dropped_text(agreement, name))
-    return None
+        withheld = Withheld(name, "not_in_agreement", *_absent_text(agreement))
+    elif transformation.name == "drop" or transformation.level is Ceiling.NEVER:
+        withheld = Withheld(name, "dropped_by_agreement", *_dropped_text(agreement, name))
+    else:
+        return None
+    if name not in agreement.withdrawn:
+        return withheld
+    return replace(withheld, clause=_withdrawn_text(agreement, name), narrowed=True)
 
 
 _UNKNOWN_FIELD = (
@@ -196,6 +234,14 @@ def _dropped_text(agreement: Agreement, name: str) -> tuple[Text, Text]:
             f"{agreement.cited.en}, clause `fields.{name}: drop`, withholds this field.",
         ),
         _amendment(agreement),
+    )
+
+
+def _withdrawn_text(agreement: Agreement, name: str) -> Text:
+    before = agreement.withdrawn[name]
+    return Text(
+        f"{agreement.cited.id}, klausul `fields`, menarik elemen ini, yang masih diberikan versi {before}.",
+        f"{agreement.cited.en}, clause `fields`, withdrew this field, which version {before} still released.",
     )
 
 

@@ -85,11 +85,22 @@ def suspended(agreement: Agreement) -> Deny:
     """The agreement is suspended."""
     return Deny(
         "agreement_suspended",
-        Text(f"{agreement.cited.id} sedang dibekukan.", f"{agreement.cited.en} is suspended."),
+        _suspended_since(agreement),
         Text(
             "Hubungi Pusdatin mengenai syarat pengaktifan kembali.",
             "Ask Pusdatin what has to be met before it is reinstated.",
         ),
+    )
+
+
+def _suspended_since(agreement: Agreement) -> Text:
+    cited, known = agreement.cited, agreement.suspension
+    if known is None:  # as the log tells it long after
+        return Text(f"{cited.id} sedang dibekukan.", f"{cited.en} is suspended.")
+    since = f"{known.since:%Y-%m-%d %H:%M} WIB"
+    return Text(
+        f"{cited.id} dibekukan sejak {since} ({known.reference}).",
+        f"{cited.en} has been suspended since {since} ({known.reference}).",
     )
 
 

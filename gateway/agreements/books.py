@@ -14,6 +14,7 @@ from gateway.agreements.reading import PolicyReader
 from gateway.agreements.rows import texts_in_force
 from gateway.errors import Conflict
 from policies.agreement import Agreement, AgreementBook
+from policies.dictionary import Text
 from policies.errors import PolicyError
 
 
@@ -21,9 +22,16 @@ class DoesNotLoad(Conflict):
     """The version cannot be tried, because the policies do not load with it; `problems` says why."""
 
     code = "does_not_load"
+    remedy = Text("Perbaiki baris-baris yang disebut.", "Mend the lines that are named.")
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("With this version the policies do not load: " + "; ".join(problems))
+        told = "; ".join(problems)
+        super().__init__(
+            Text(
+                f"Bersama versi ini kebijakan tidak dapat dimuat: {told}",
+                f"With this version the policies do not load: {told}",
+            )
+        )
         self.problems = tuple(problems)
 
     @property

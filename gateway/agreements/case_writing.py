@@ -22,6 +22,7 @@ from policies.cases import parse_cases, run_case
 from policies.decide import ConsumerTerms, Request
 from policies.dictionary import Text, Value
 from policies.errors import PolicyError
+from policies.plan import withheld_by_text
 
 _TITLE = Text(
     "Dari pratinjau: inilah yang keluar tentang orang ini.",
@@ -70,7 +71,7 @@ def case_of(
         case["claims"] = dict(claims)
     if unavailable:
         case["unavailable"] = sorted(unavailable)
-    case["expect"] = _expected(side)
+    case["expect"] = _expected(side, request.fields)
     text = _written({"people": {name: facts}}) + "\n" + _written({"cases": [case]})
     return text if _holds(text, agreement, book) else None
 
@@ -86,8 +87,12 @@ def with_case(cases: bytes, written: str) -> bytes:
     lines = cases.decode().rstrip().splitlines()
     if "cases:" not in lines or "people:" not in lines[: lines.index("cases:")]:
         raise BadInput(
-            "The cases file: expected the lines `people:` and, after it, `cases:`; write them, or put the "
-            "case in by hand."
+            Text(
+                "Berkas kasus: diharapkan baris `people:` dan sesudahnya `cases:`; tulis keduanya, atau "
+                "masukkan kasusnya dengan tangan.",
+                "The cases file: expected the lines `people:` and, after it, `cases:`; write them, or put "
+                "the case in by hand.",
+            )
         )
     begins = lines.index("cases:")
     people, listed = lines[:begins], lines[begins:]
@@ -135,7 +140,7 @@ def _request(agreement: Agreement, request: Request) -> dict[str, Any]:
     return told
 
 
-def _expected(side: Side) -> dict[str, Any]:
+def _expected(side: Side, asked: tuple[str, ...] | None) -> dict[str, Any]:
     if side.denied is not None:
         return {"denied": side.denied.code}
     if side.reason is not None:
@@ -144,7 +149,8 @@ def _expected(side: Side) -> dict[str, Any]:
     values = {field.name: _spelt(field.value) for field in side.fields if field.value is not None}
     absent = [name for name, state in states.items() if state == "absent"]
     unknown = [name for name, state in states.items() if state in {"unknown", "not_asked"}]
-    withheld = {field.name: field.code for field in side.fields if field.state == "withheld"}
+    # A case says what the text means, whatever the one before it said.
+    withheld = withheld_by_text(side.plan, asked) if side.plan is not None else {}
     told = {
         "decision": side.decision,
         "clauses": dict(side.clauses or {}),

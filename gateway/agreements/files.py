@@ -1,38 +1,38 @@
-"""Policies in and out as files, so that git can be where they are written: `apply` a folder, `export` one.
+"""Policies into the store from files, so that git can be where they are written.
 
 Texts pass byte for byte. Applying does with each text what its actor may do alone, and says of the rest what
 remains and for whom; it MUST NOT end anything: a file that is gone is reported, and revoking is an act of its
-own. Exporting MUST NOT overwrite or remove a file that it did not write.
+own.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gateway.agreements.folders import PolicyFile, read_folder
-from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, Unmet, Version
+from gateway.agreements.lifecycle import IN_FORCE, OPEN, Act, Kind, Unmet, Version
 from gateway.agreements.store import PolicyStore
-from gateway.errors import FileUnusable
+from gateway.errors import NotFound
 from gateway.staff.roles import Staff
 from policies.change import Change
 from policies.dictionary import Text
 
-# In the format of sha256sum, so that `sha256sum -c` says what was edited since.
-SUMS = "SHA256SUMS"
-_EXPORTED = re.compile(r"fields\.yaml|(programmes|agreements)/[a-z0-9-]+(\.cases)?\.yaml", re.ASCII)
 Outcome = Literal["unchanged", "draft", "submitted", "approved", "active", "held", "missing"]
+
+
+# What its author has to mend; everything else that remains is for somebody to decide.
+_TO_MEND = frozenset({"does_not_hold", "unreadable"})
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What became of one text. `remains` is what keeps it from counting, and who can do something about it.
 
-    `change` is against the version in force; None where the text was not judged.
+    `before` is the version that was in force, None if none was; `change` is against it, None where the text
+    was not judged or cannot be read.
     """
 
     kind: Kind
@@ -40,143 +40,99 @@ class Applied:
     outcome: Outcome
     version: int
     remains: tuple[Unmet, ...] = ()
+    before: int | None = None
     change: Change | None = None
 
     @property
     def broken(self) -> bool:
         """Whether the text has to be mended before anybody can do anything with it."""
-        return any(one.code == "does_not_hold" for one in self.remains)
+        return any(one.code in _TO_MEND for one in self.remains)
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """Paths within the folder, and agreements that are suspended and so were left out."""
+class Way:
+    """How texts are applied: as whom and why, and how far.
 
-    written: tuple[str, ...]
-    removed: tuple[str, ...]
-    left_out: tuple[str, ...]
+    With `activate` what narrows comes into force and what widens is submitted; without it all stay drafts.
+    With `take_over` a draft that others wrote is gone on with, by which its author becomes one more.
+    """
+
+    actor: Staff
+    reason: str = ""
+    activate: bool = False
+    take_over: bool = False
 
 
 def apply_folder(
-    store: PolicyStore, folder: Path, actor: Staff, *, activate: bool, reason: str = ""
+    store: PolicyStore, folder: Path, way: Way, only: Collection[tuple[Kind, str]] = ()
 ) -> list[Applied]:
-    """Bring the texts of a folder into the store, as far as one person may.
+    """Bring the texts of a folder into the store, as far as one person may; with `only` no others of it.
 
-    With `activate` what narrows comes into force and what widens is submitted; without it all stay drafts.
-    Raises FileUnusable, BadInput, ConditionsUnmet (the actor may not write), ChangedMeanwhile.
+    Raises FileUnusable, NotFound (what `only` names is not in the folder), BadInput, ConditionsUnmet (the
+    actor may not write), ChangedMeanwhile.
     """
-    applied: list[Applied] = []
     files = read_folder(folder)
-    for file in files:
-        kept = _kept(store, file, actor, reason)
-        if isinstance(kept, Version):
-            kept = _advanced(store, kept, actor, activate=activate, reason=reason)
-        applied.append(kept)
     present = {(file.kind, file.name) for file in files}
-    in_force = [version for version in store.versions() if version.state == "active"]
-    applied += [_missing(version) for version in in_force if (version.kind, version.name) not in present]
+    if absent := sorted(set(only) - present):
+        named = ", ".join(f"{kind}/{name}" for kind, name in absent)
+        raise NotFound(f"{folder}: expected {named} in it, got no such file: name what is there.")
+    applied = [_applied(store, file, way) for file in files if not only or (file.kind, file.name) in only]
+    if not only:
+        in_force = [version for version in store.versions() if version.state == "active"]
+        applied += [_missing(version) for version in in_force if (version.kind, version.name) not in present]
     return applied
 
 
-def _kept(store: PolicyStore, file: PolicyFile, actor: Staff, reason: str) -> Version | Applied:
-    """The open version that holds the text of a file, or what became of it where there is none to hold it."""
+def _applied(store: PolicyStore, file: PolicyFile, way: Way) -> Applied:
     versions = store.versions(file.kind, file.name)
     in_force = next((one for one in versions if one.state in IN_FORCE), None)
-    being_made = next((one for one in versions if one.state in OPEN), None)
     if in_force is not None and _same(in_force, file):
         return Applied(file.kind, file.name, "unchanged", in_force.version)
+    kept = _kept(store, file, versions, way)
+    if isinstance(kept, Applied):
+        return kept
+    return _advanced(store, kept, in_force.version if in_force is not None else None, way)
+
+
+def _kept(store: PolicyStore, file: PolicyFile, versions: Sequence[Version], way: Way) -> Version | Applied:
+    """The open version that holds the text of a file, or what became of it where there is none to hold it."""
+    being_made = next((one for one in versions if one.state in OPEN), None)
     if being_made is not None:
         if _same(being_made, file):
             return being_made
-        if being_made.state != "draft" or being_made.editors != {actor.id}:
+        others = being_made.editors - {way.actor.id}
+        if being_made.state != "draft" or (others and not way.take_over):
             return Applied(file.kind, file.name, "held", being_made.version, (_worked_on(being_made),))
         return store.edit(
-            *(file.kind, file.name, being_made.version, file.text, file.cases, actor),
+            *(file.kind, file.name, being_made.version, file.text, file.cases, way.actor),
             if_match=being_made.etag,
-            reason=reason,
+            reason=way.reason,
         )
-    if in_force is None and versions and _same(versions[0], file):
-        return Applied(file.kind, file.name, "held", versions[0].version, (_REVOKED,))
-    return store.save_draft(file.kind, file.name, file.text, file.cases, actor, reason=reason)
+    if versions and versions[0].state in _ENDED and _same(versions[0], file):
+        return Applied(file.kind, file.name, "held", versions[0].version, (_ended(versions[0]),))
+    return store.save_draft(file.kind, file.name, file.text, file.cases, way.actor, reason=way.reason)
 
 
-def _advanced(store: PolicyStore, version: Version, actor: Staff, *, activate: bool, reason: str) -> Applied:
+def _advanced(store: PolicyStore, version: Version, before: int | None, way: Way) -> Applied:
+    """As far as one person may take a version, and what then remains."""
     judgement = store.judge(version)
-    possible = store.prospects(version, actor, judgement)
+    possible = store.prospects(version, way.actor, judgement)
     remains = possible["activate"]
-    if activate and not remains:
+    act: Act | None = None
+    if way.activate and not remains:
+        act = "activate"
+    elif way.activate and possible.get("submit") == ():
+        act = "submit"
+    if act is not None:
         version = store.act(
-            *(version.kind, version.name, version.version, "activate", actor),
-            reason=reason,
-            if_match=version.etag,
-        )
-    elif activate and possible.get("submit") == ():
-        version = store.act(
-            *(version.kind, version.name, version.version, "submit", actor),
-            reason=reason,
+            *(version.kind, version.name, version.version, act, way.actor),
+            reason=way.reason,
             if_match=version.etag,
         )
     outcome: Outcome = "draft"
     if version.state in {"submitted", "approved", "active"}:
         outcome = version.state
-    return Applied(version.kind, version.name, outcome, version.version, remains, judgement.change)
-
-
-def export_folder(store: PolicyStore, folder: Path) -> Exported:
-    """Write the active texts into a folder that is new, or that an earlier export wrote.
-
-    What is suspended is left out: elsewhere the folder may fill an empty store. Raises FileUnusable where the
-    folder holds something that would be lost; then nothing is written.
-    """
-    versions = store.versions()
-    files: dict[str, bytes] = {}
-    for version in versions:
-        if version.state == "active":
-            files |= PolicyFile(version.kind, version.name, version.text, version.cases).files
-    before = _sums_of(folder)
-    _refuse_loss(folder, before, files)
-    removed = sorted(path for path in before if path not in files and (folder / path).is_file())
-    for path in removed:
-        (folder / path).unlink()
-    for path, content in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    sums = [f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in sorted(files.items())]
-    (folder / SUMS).write_text("".join(sums), encoding="ascii")
-    left_out = tuple(version.name for version in versions if version.state == "suspended")
-    return Exported(tuple(sorted(files)), tuple(removed), left_out)
-
-
-def _refuse_loss(folder: Path, before: Mapping[str, str], files: Mapping[str, bytes]) -> None:
-    """Raise FileUnusable where an export would overwrite or remove what no export wrote."""
-    lost: list[str] = []
-    for path in sorted({*before, *files}):
-        if (folder / path).is_file():
-            content = (folder / path).read_bytes()
-            if content != files.get(path) and hashlib.sha256(content).hexdigest() != before.get(path):
-                lost.append(path)
-    if lost:
-        raise FileUnusable(
-            f"{folder}: expected what the last export wrote, got other contents in {', '.join(lost)}: apply "
-            "them, or move them away."
-        )
-
-
-def _sums_of(folder: Path) -> Mapping[str, str]:
-    """What the last export wrote: hashes by path; empty for a folder that is new or empty."""
-    if (folder / SUMS).is_file():
-        lines = (folder / SUMS).read_text(encoding="ascii", errors="replace").splitlines()
-        sums = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
-        # A list that somebody edited must not lead out of the folder.
-        return {path: digest for path, digest in sums.items() if _EXPORTED.fullmatch(path)}
-    if folder.exists() and (
-        not folder.is_dir() or any(not entry.name.startswith(".") for entry in folder.iterdir())
-    ):
-        raise FileUnusable(
-            f"{folder}: expected a new or empty folder, or one that an export wrote (with {SUMS} in it), got "
-            "another: choose another folder."
-        )
-    return {}
+    return Applied(version.kind, version.name, outcome, version.version, remains, before, judgement.change)
 
 
 def _same(version: Version, file: PolicyFile) -> bool:
@@ -200,6 +156,7 @@ def _missing(version: Version) -> Applied:
 
 def _worked_on(version: Version) -> Unmet:
     editors = ", ".join(sorted(version.editors))
+    draft = version.state == "draft"
     return Unmet(
         "worked_on",
         Text(
@@ -207,17 +164,36 @@ def _worked_on(version: Version) -> Unmet:
             f"Version {version.version} ({version.state}) with another text is being worked on by {editors}.",
         ),
         Text(
-            f"{editors}: selesaikan, atau satukan teks ini ke dalamnya.",
-            f"{editors}: finish it, or bring this text into it.",
+            f"{editors}: selesaikan. Atau penulis mana pun: lanjutkan dengan teks ini (--take-over), atau "
+            "buang (discard)."
+            if draft
+            else "Penulis: tarik kembali (withdraw) atau buang (discard), lalu terapkan lagi.",
+            f"{editors}: finish it. Or any author: go on with this text (--take-over), or discard it."
+            if draft
+            else "An author: withdraw or discard it, then apply again.",
         ),
     )
 
 
-_REVOKED = Unmet(
-    "revoked",
-    Text("Teks ini sudah dicabut.", "This text was revoked."),
-    Text(
-        "Penulis: versi baru dengan nomor baru, atau hapus berkasnya.",
-        "An author: a new version with a new number, or remove the file.",
-    ),
-)
+_ENDED: frozenset[str] = frozenset({"revoked", "discarded"})
+
+
+def _ended(version: Version) -> Unmet:
+    """What was ended on purpose does not come back because its file is still there."""
+    number, again = version.version, version.version + 1
+    what = {
+        "revoked": Text(
+            f"Teks ini, versi {number}, sudah dicabut.", f"This text, version {number}, was revoked."
+        ),
+        "discarded": Text(
+            f"Teks ini, versi {number}, sudah dibuang.", f"This text, version {number}, was discarded."
+        ),
+    }
+    return Unmet(
+        version.state,
+        what[version.state],
+        Text(
+            f"Penulis: tulis `version: {again}` bila memang dimaksud lagi, atau pulihkan / hapus berkasnya.",
+            f"An author: write `version: {again}` if it is meant again, or restore or remove the file.",
+        ),
+    )

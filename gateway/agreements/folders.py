@@ -26,8 +26,13 @@ class PolicyFile:
     cases: bytes
 
     @property
+    def path(self) -> str:
+        """Where the text lies within the folder."""
+        return next(iter(self.files))
+
+    @property
     def files(self) -> dict[str, bytes]:
-        """What lies where, by path within the folder."""
+        """What lies where, by path within the folder, the text first."""
         if self.kind == "dictionary":
             return {f"{DICTIONARY_NAME}.yaml": self.text}
         folder = PurePosixPath(f"{self.kind}s")

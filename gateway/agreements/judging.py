@@ -7,18 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.agreements.lifecycle import Judgement, Kind, Version
+from gateway.agreements.provided import Provided, unprovided
 from gateway.agreements.reading import AgreementText, PolicyReader, PolicyTexts, case_problems
 from policies.agreement import Agreement, AgreementBook
-from policies.change import Change, Item, compare
+from policies.change import Change, compare
 from policies.checklist import missing_documents
 from policies.conditions import ProgrammeRule
-from policies.dictionary import Text
 from policies.errors import PolicyError
 from policies.rule_change import compare_dictionaries, compare_rules
-
-_UNREADABLE = Change(
-    (Item("text", "wider", Text("Teks ini belum dapat dibaca.", "This text cannot be read yet.")),)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +31,24 @@ def judge(
     reader: PolicyReader,
     names: Mapping[str, str],
     waiting: Mapping[str, bytes],
+    provided: Provided | None = None,
 ) -> Judgement:
     """What is known of `version`, were it put among the texts in force.
 
+    `provided` are the fields that this gateway's sources have; None where that is not known.
     `names` are the consumers' names by id, for the words of what changes; `waiting` the cases of agreements'
-    open versions. While it does not load, whatever it would open is unknown, and so counts as widening.
+    open versions. While it does not load, whatever it would open is unknown: there is no `change`.
     """
     try:
         after = reader.book(candidate(version.kind, version.name, version.text, texts, version.cases))
     except PolicyError as error:
-        return Judgement(_UNREADABLE, error.problems, (), None)
+        return Judgement(None, error.problems, (), None)
     # While an agreement is suspended nothing leaves: whatever comes instead opens.
-    opened = change_between(version.kind, version.name, _answering(texts, reader), after, names)
+    before = _answering(texts, reader)
+    opened = change_between(version.kind, version.name, before, after, names)
     problems = list(_misnumbered(version, after))
+    if provided is not None:
+        problems += unprovided(version, before.dictionary if before is not None else {}, after, provided)
     if version.kind != "agreement":
         return Judgement(opened, problems + _broken_cases(texts, after, waiting), (), None)
     new = _of(after, version.name)
@@ -60,7 +61,9 @@ def candidate(kind: Kind, name: str, text: bytes, texts: PolicyTexts, cases: byt
     """The texts in force with one text in its place, as if it were active."""
     match kind:
         case "agreement":
-            return texts.with_agreement(name, AgreementText(text, cases, "active"))
+            present = texts.agreements.get(name)
+            before = present.text if present is not None else b""
+            return texts.with_agreement(name, AgreementText(text, cases, "active", before))
         case "programme":
             return replace(texts, programmes={**texts.programmes, name: text})
         case "dictionary":

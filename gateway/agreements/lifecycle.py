@@ -1,16 +1,18 @@
 """The life of a policy text, from draft to its end: which acts there are, and who may do them when. Pure.
 
     draft -> submitted -> approved -> active -> superseded | suspended | revoked
+    draft  | submitted  | approved -> discarded
 
-`expired` is not a state that is stored: an active agreement whose last day is over stands as expired by the
-clock. Narrowing takes effect with one person; widening needs an approver who wrote no part of it. This module
+Nothing is ever deleted: what never counted ends as `discarded`. `expired` is not a state that is stored: an
+active agreement whose last day is over stands as expired by the clock. Narrowing takes effect with one
+person; widening needs an approver who wrote no part of it, and an API token is not a person. This module
 judges; it MUST NOT be asked whether two texts differ in reach, which `policies.change` computes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, get_args
@@ -21,8 +23,10 @@ from policies.checklist import MissingDocument
 from policies.dictionary import Text
 
 Kind = Literal["agreement", "programme", "dictionary"]
-State = Literal["draft", "submitted", "approved", "active", "superseded", "suspended", "revoked"]
-Act = Literal["edit", "submit", "withdraw", "approve", "refuse", "activate", "suspend", "resume", "revoke"]
+State = Literal["draft", "submitted", "approved", "active", "superseded", "suspended", "revoked", "discarded"]
+Act = Literal[
+    "edit", "submit", "withdraw", "approve", "refuse", "discard", "activate", "suspend", "resume", "revoke"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTS: tuple[Act, ...] = get_args(Act)
 
@@ -34,12 +38,15 @@ IN_FORCE: frozenset[State] = frozenset({"active", "suspended"})
 _NEXT: Mapping[tuple[State, Act], State] = {
     ("draft", "edit"): "draft",
     ("draft", "submit"): "submitted",
+    ("draft", "discard"): "discarded",
     ("draft", "activate"): "active",  # narrowing only
     ("submitted", "withdraw"): "draft",
     ("submitted", "refuse"): "draft",
+    ("submitted", "discard"): "discarded",
     ("submitted", "approve"): "approved",
     ("submitted", "activate"): "active",  # narrowing only
     ("approved", "withdraw"): "draft",
+    ("approved", "discard"): "discarded",
     ("approved", "activate"): "active",
     ("active", "suspend"): "suspended",
     ("active", "revoke"): "revoked",
@@ -52,6 +59,8 @@ ROLES_FOR: Mapping[Act, tuple[Role, ...]] = {
     "withdraw": ("author",),
     "approve": ("approver",),
     "refuse": ("approver",),
+    # Whoever has left cannot discard: any author does, and an approver, who could refuse it anyway.
+    "discard": ("author", "approver"),
     "activate": ("author", "approver", "operator"),
     "suspend": ("approver", "operator"),
     "resume": ("approver",),
@@ -59,7 +68,7 @@ ROLES_FOR: Mapping[Act, tuple[Role, ...]] = {
 }
 # What only an agreement can be: without its dictionary or rule no other policy could be read.
 _AGREEMENTS_ONLY: frozenset[Act] = frozenset({"suspend", "resume", "revoke"})
-NEEDS_REASON: frozenset[Act] = frozenset({"refuse", "suspend", "resume", "revoke", "withdraw"})
+NEEDS_REASON: frozenset[Act] = frozenset({"refuse", "discard", "suspend", "resume", "revoke", "withdraw"})
 # What moves a version towards counting. The others take back, and MUST be possible whatever the texts say.
 JUDGED: frozenset[Act] = frozenset({"submit", "approve", "activate", "resume"})
 
@@ -107,12 +116,12 @@ class Unmet:
 class Judgement:
     """What is known of a version when an act is asked for.
 
-    `change` is against the version in force, `problems` why the texts in force would not load or their cases
-    not hold with this version among them, `missing` the documents that the checklist wants. `valid_until` is
-    the agreement's last day, None for other kinds.
+    `change` is against the version in force, None while the texts cannot be read. `problems` is why the texts
+    in force would not load or their cases not hold with this version among them, `missing` the documents that
+    the checklist wants. `valid_until` is the agreement's last day, None for other kinds.
     """
 
-    change: Change
+    change: Change | None
     problems: Sequence[str]
     missing: Sequence[MissingDocument]
     valid_until: date | None
@@ -131,6 +140,11 @@ def acts_possible(kind: Kind, state: State) -> tuple[Act, ...]:
     return tuple(
         act for act in ACTS if (state, act) in _NEXT and (kind == "agreement" or act not in _AGREEMENTS_ONLY)
     )
+
+
+def may_resume(version: Version, approvers: Iterable[str]) -> tuple[str, ...]:
+    """Who of the approvers can have a suspended version answer again: neither wrote nor suspended it."""
+    return tuple(sorted(set(approvers) - version.editors - {version.suspended_by}))
 
 
 def unmet(
@@ -154,14 +168,27 @@ def _unmet(
         yield _REASON_MISSING
     if act in {"approve", "resume"}:
         yield from _second_person(act, version, actor)
+        if actor.by_token:
+            yield _person_needed(act)
     if act in JUDGED:
         yield from (_problem(problem) for problem in judgement.problems)
     if act in {"activate", "resume"}:
         yield from (_document(document) for document in judgement.missing)
         if judgement.valid_until is not None and judgement.valid_until < today:
             yield _over(judgement.valid_until)
-    if act == "activate" and judgement.change.direction == "widening" and version.state != "approved":
-        yield _widens(judgement.change)
+    if act == "activate":
+        yield from _opening(version, actor, judgement.change)
+
+
+def _opening(version: Version, actor: Staff, change: Change | None) -> Iterator[Unmet]:
+    """What a version that opens needs beside its text; of one that cannot be read nobody knows."""
+    if change is None:
+        yield _UNREADABLE
+    elif change.direction == "widening":
+        if version.state != "approved":
+            yield _widens(change)
+        if actor.by_token:
+            yield _person_needed("activate")
 
 
 def _second_person(act: Act, version: Version, actor: Staff) -> Iterator[Unmet]:
@@ -209,10 +236,39 @@ def _role_missing(act: Act) -> Unmet:
     )
 
 
+def _person_needed(act: Act) -> Unmet:
+    roles = " / ".join(ROLES_FOR[act])
+    return Unmet(
+        "person_needed",
+        Text(
+            f"`{act}` atas yang membuka lebih banyak tidak dilakukan dengan token API: yang memeriksa harus "
+            "orang.",
+            f"`{act}` of what opens more is not done with an API token: it takes a person to look at it.",
+        ),
+        Text(
+            f"Pemegang peran {roles}, yang masuk sendiri (bukan dengan token).",
+            f"A holder of the role {roles} who signs in, not with a token.",
+        ),
+    )
+
+
 _REASON_MISSING = Unmet(
     "reason_missing",
     Text("Tindakan ini memerlukan alasan.", "This act needs a reason."),
     Text("Anda: sertakan alasannya.", "You: say why."),
+)
+
+
+_UNREADABLE = Unmet(
+    "unreadable",
+    Text(
+        "Bersama versi ini kebijakan tidak dapat dibaca, sehingga belum diketahui apa yang dibukanya.",
+        "With this version the policies cannot be read, so what it opens is not known yet.",
+    ),
+    Text(
+        "Penulis: perbaiki kesalahan yang disebut per baris.",
+        "An author: mend the mistakes that are told by line.",
+    ),
 )
 
 

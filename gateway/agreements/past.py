@@ -20,6 +20,7 @@ from gateway.agreements.tables import policy_acts, policy_versions
 from gateway.audit.tables import audit_documents, audit_entries
 from gateway.database import Database
 from gateway.errors import NotFound
+from policies.dictionary import Text
 from policies.errors import PolicyError
 
 
@@ -37,6 +38,12 @@ class Explanation:
     agreement: dict[str, Any] | None
     field: str
     reasons: tuple[Because, ...]
+
+
+_NO_OUTCOME = Text(
+    "Log tidak memuat hasil pertukaran dengan nomor ini: nomor lain, atau berakhir sebelum ada jawaban.",
+    "The log has no outcome of an exchange of this id: it is another's, or ended before an answer.",
+)
 
 
 class Explanations:
@@ -57,10 +64,7 @@ class Explanations:
         with self._database.reading() as connection:
             row = connection.execute(statement).one_or_none()
             if row is None:
-                raise NotFound(
-                    "The log has no outcome of an exchange of this id: it is another's, or ended before an "
-                    "answer."
-                )
+                raise NotFound(_NO_OUTCOME)
             entry = orjson.loads(row.entry) if row.entry is not None else None
             agreement = entry.get("agreement") if entry is not None else None
             wording = self._wording(connection, agreement, row.at) if agreement is not None else None
@@ -76,12 +80,25 @@ class Explanations:
         if text is None or ground is None:
             return None
         try:
-            book = self._reader.book(
-                ground.with_agreement(agreement["id"], AgreementText(text.encode(), b"", "active"))
-            )
+            before = _before(connection, agreement["id"], agreement["version"])
+            written = AgreementText(text.encode(), b"", "active", before)
+            book = self._reader.book(ground.with_agreement(agreement["id"], written))
         except PolicyError:
             return None
         return Wording(book.agreements[0], book.dictionary)
+
+
+def _before(connection: Connection, agreement_id: str, version: int) -> bytes:
+    """The text that was in force before a version of an agreement; empty where none was."""
+    one = policy_versions.c
+    statement = (
+        select(one.text)
+        .where(one.kind == "agreement", one.name == agreement_id, one.version < version)
+        .where(one.state.in_(("superseded", "revoked")))
+        .order_by(one.version.desc())
+        .limit(1)
+    )
+    return (connection.execute(statement).scalar_one_or_none() or "").encode()
 
 
 def ground_at(connection: Connection, at: datetime) -> PolicyTexts | None:

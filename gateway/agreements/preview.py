@@ -32,6 +32,7 @@ from gateway.staff.roles import Role, Staff
 from gateway.subjects import AskedSubject, identify, told_to
 from policies.agreement import OPERATIONS
 from policies.decide import ConsumerTerms, Permit, Request, decide, in_scope
+from policies.dictionary import Text
 from policies.plan import Plan
 
 # Who may see what would be released of a real person, for a reason.
@@ -153,7 +154,7 @@ class Preview:
         agreement = books.agreement
         consumer_id = tried.consumer or (agreement.consumer if agreement else None)
         if consumer_id is None:
-            raise BadInput("consumer: expected the consumer to try this as, because no agreement is tried.")
+            raise BadInput(_CONSUMER_MISSING)
         registration = self._consumers.find(consumer_id)
         if registration is not None:
             consumer = registration.consumer
@@ -269,6 +270,16 @@ class Preview:
             add_entries(connection, [replace(entry, subjects=[subject]).seal(os.urandom(BLIND_BYTES))])
 
 
+_CONSUMER_MISSING = Text(
+    "consumer: sebutkan konsumen yang dicoba, karena yang dicoba bukan perjanjian.",
+    "consumer: expected the consumer to try this as, because no agreement is tried.",
+)
+_PURPOSE_MISSING = Text(
+    "purpose: diharapkan tujuan dari salah satu perjanjian konsumen itu.",
+    "purpose: expected a purpose of one of the consumer's agreements.",
+)
+
+
 def _needs_in_reach(seen: Outcome | None, plans: Sequence[Plan]) -> frozenset[str]:
     """What the plans need that may be about this person: nobody else's source is told of them."""
     if not isinstance(seen, Record):
@@ -279,7 +290,7 @@ def _needs_in_reach(seen: Outcome | None, plans: Sequence[Plan]) -> frozenset[st
 def _request(books: Books, tried: Tried) -> Request:
     purpose = tried.purpose or (books.agreement.purpose if books.agreement else None)
     if purpose is None:
-        raise BadInput("purpose: expected a purpose of one of the consumer's agreements.")
+        raise BadInput(_PURPOSE_MISSING)
     return Request(tried.operation, purpose, tried.programme, tried.fields, 1, tried.on_date)
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from policies.agreement import Agreement, AgreementBook, State, parse_agreement
+from policies.agreement import Agreement, AgreementBook, State, Suspension, parse_agreement
 from policies.cases import parse_cases, run_case
 from policies.conditions import ProgrammeRule, parse_programme
 from policies.dictionary import Field, parse_dictionary
 from policies.errors import PolicyError
+from policies.plan import withdrawn_fields
 
 DICTIONARY_NAME = "fields"
 _OWN_NUMBER = re.compile(rb"^version:[ \t]*([1-9][0-9]{0,3})[ \t]*(?:#.*)?\r?$", re.MULTILINE)
@@ -24,11 +25,16 @@ _OWN_NUMBER = re.compile(rb"^version:[ \t]*([1-9][0-9]{0,3})[ \t]*(?:#.*)?\r?$",
 
 @dataclass(frozen=True, slots=True)
 class AgreementText:
-    """An agreement's text and its cases' (empty: none), and in which state it is in the book."""
+    """An agreement's text and its cases' (empty: none), and in which state it is in the book.
+
+    `before` is the text that was in force before it, empty where none was.
+    """
 
     text: bytes
     cases: bytes
     state: State
+    before: bytes = b""
+    suspension: Suspension | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,30 @@ class PolicyReader:
         return _Ground(key, dictionary, programmes)
 
     def _agreement(self, ground: _Ground, name: str, written: AgreementText) -> Agreement:
-        key = (ground.key, name, _sha256(written.text))
+        agreement = self._parsed(ground, name, written.text)
+        return replace(
+            agreement,
+            state=written.state,
+            suspension=written.suspension,
+            withdrawn=self._withdrawn(ground, name, written.before, agreement) if written.before else {},
+        )
+
+    def _withdrawn(
+        self, ground: _Ground, name: str, before: bytes, agreement: Agreement
+    ) -> Mapping[str, int]:
+        try:
+            old = self._parsed(ground, name, before)
+        except PolicyError:
+            return {}  # under the dictionary of today nobody can say what it released
+        return withdrawn_fields(old, agreement, ground.dictionary)
+
+    def _parsed(self, ground: _Ground, name: str, text: bytes) -> Agreement:
+        key = (ground.key, name, _sha256(text))
         known = self._agreements.get(key)
         if known is None:
-            known = parse_agreement(written.text, f"{name}.yaml", ground.dictionary, ground.programmes)
+            known = parse_agreement(text, f"{name}.yaml", ground.dictionary, ground.programmes)
             self._agreements[key] = known
-        return known if known.state == written.state else replace(known, state=written.state)
+        return known
 
     def _forget_all_but(self, ground: _Ground, agreements: list[Agreement]) -> None:
         """Drop what was read on another ground; on this one drafts that were tried are few."""
@@ -139,6 +163,12 @@ def own_number(text: bytes) -> int:
     """The version number that a text gives itself, readable or not as a whole; 1 where it gives none."""
     found = _OWN_NUMBER.search(text)
     return int(found[1]) if found else 1
+
+
+def line_of_number(text: bytes) -> int:
+    """The line, from 1, on which a text gives itself a number; 1 where it gives none."""
+    found = _OWN_NUMBER.search(text)
+    return text.count(b"\n", 0, found.start()) + 1 if found else 1
 
 
 def _sha256(text: bytes) -> str:

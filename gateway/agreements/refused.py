@@ -8,6 +8,7 @@ from typing import Any
 from gateway.agreements.judging import Difference
 from gateway.agreements.lifecycle import Unmet, Version
 from gateway.errors import Conflict
+from policies.change import Change
 from policies.dictionary import Text
 
 
@@ -15,9 +16,18 @@ class ConditionsUnmet(Conflict):
     """An act is not possible: `unmet` says which conditions fail and who can meet each."""
 
     code = "conditions_unmet"
+    remedy = Text(
+        "Setiap syarat dalam `unmet` menyebut siapa yang dapat memenuhinya.",
+        "Each condition in `unmet` names who can meet it.",
+    )
 
     def __init__(self, conditions: Sequence[Unmet]) -> None:
-        super().__init__(" ".join(f"{one.what.en} ({one.who.en})" for one in conditions))
+        super().__init__(
+            Text(
+                " ".join(f"{one.what.id} ({one.who.id})" for one in conditions),
+                " ".join(f"{one.what.en} ({one.who.en})" for one in conditions),
+            )
+        )
         self.unmet = tuple(conditions)
 
     @property
@@ -33,11 +43,19 @@ class ChangedMeanwhile(Conflict):
     """
 
     code = "changed_meanwhile"
+    remedy = Text(
+        "Baca lagi, satukan perubahan Anda ke dalamnya, lalu kirim dengan ETag yang baru (`present_etag`).",
+        "Read it again, bring your change into it, and send it with the new ETag (`present_etag`).",
+    )
 
     def __init__(self, present: Version, by: str, difference: Difference | None = None) -> None:
         super().__init__(
-            f"Version {present.version} of {present.name} was changed meanwhile by {by}, and is "
-            f"{present.state}: read it again, bring your change into it, and send it with the new ETag."
+            Text(
+                f"Versi {present.version} dari {present.name} sementara itu diubah oleh {by}, dan berstatus "
+                f"{present.state}.",
+                f"Version {present.version} of {present.name} was changed meanwhile by {by}, and is "
+                f"{present.state}.",
+            )
         )
         self.present = present
         self.difference = difference
@@ -56,12 +74,17 @@ def difference_in_words(difference: Difference) -> dict[str, Any]:
     change = difference.change
     return {
         "direction": change.direction if change is not None else None,
-        "items": [
-            {"path": item.path, "way": item.way, "words": _both(item.words)}
-            for item in (change.items if change is not None else ())
-        ],
+        "items": changed_clauses(change),
         "lines": list(difference.lines),
     }
+
+
+def changed_clauses(change: Change | None) -> list[dict[str, Any]]:
+    """What differs, clause by clause; empty where it is not known."""
+    return [
+        {"path": item.path, "way": item.way, "words": _both(item.words)}
+        for item in (change.items if change is not None else ())
+    ]
 
 
 def in_both_languages(condition: Unmet) -> dict[str, Any]:

@@ -10,43 +10,67 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, State, Version
 from gateway.agreements.reading import AgreementText, PolicyTexts
 from gateway.agreements.tables import policy_acts, policy_epoch, policy_versions
+from gateway.civil_day import wib
 from gateway.errors import NotFound
 from policies.agreement import State as BookState
+from policies.agreement import Suspension
+from policies.dictionary import Text
 
 _TABLE = policy_versions.c
 # How a book names the states in which an agreement can be in it.
 _IN_BOOK: Mapping[State, BookState] = {"active": "active", "suspended": "suspended", "revoked": "revoked"}
-_MOST_VERSIONS = 1_000_000
 
 
 def texts_in_force(connection: Connection) -> PolicyTexts:
-    """What is active, and of agreements what was last in force: its refusals name how it ended."""
-    statement = select(policy_versions).where(_TABLE.state.in_(sorted(_IN_BOOK)))
+    """What is active, and of agreements what was last in force: its refusals name how it ended.
+
+    Beside an agreement stands the version that was in force before it.
+    """
+    speaks = _TABLE.state.in_(sorted(_IN_BOOK))
+    statement = select(policy_versions).where(or_(speaks, _superseded_last()))
     return texts_of(version_of(row) for row in connection.execute(statement))
 
 
+def _superseded_last() -> ColumnElement[bool]:
+    """Whether an agreement's version is the newest of those that gave way to another."""
+    others = policy_versions.alias()
+    same = (others.c.kind == _TABLE.kind, others.c.name == _TABLE.name, others.c.state == "superseded")
+    newest = select(func.max(others.c.version)).where(*same).scalar_subquery()
+    return and_(_TABLE.kind == "agreement", _TABLE.state == "superseded", _TABLE.version == newest)
+
+
 def texts_of(versions: Iterable[Version]) -> PolicyTexts:
-    """The texts of versions that are active, suspended or revoked, as one whole."""
+    """The texts of versions that are or were in force, as one whole."""
     dictionary = b""
     programmes: dict[str, bytes] = {}
-    agreements: dict[str, tuple[int, AgreementText]] = {}
+    agreements: dict[str, list[Version]] = {}
     for version in versions:
         if version.kind == "dictionary":
             dictionary = version.text
         elif version.kind == "programme":
             programmes[version.name] = version.text
         else:
-            # What is in force speaks; where nothing is, the last that was.
-            rank = version.version + (_MOST_VERSIONS if version.state in IN_FORCE else 0)
-            written = AgreementText(version.text, version.cases, _IN_BOOK[version.state])
-            if version.name not in agreements or rank > agreements[version.name][0]:
-                agreements[version.name] = (rank, written)
-    return PolicyTexts(dictionary, programmes, {name: written for name, (_, written) in agreements.items()})
+            agreements.setdefault(version.name, []).append(version)
+    written = {name: _speaking(of_one) for name, of_one in agreements.items()}
+    return PolicyTexts(dictionary, programmes, {name: one for name, one in written.items() if one})
+
+
+def _speaking(versions: list[Version]) -> AgreementText | None:
+    """What is in force of one agreement speaks; where nothing is, the last that was."""
+    newest_last = sorted(versions, key=lambda one: (one.state in IN_FORCE, one.version))
+    speaks, before = newest_last[-1], newest_last[-2] if len(newest_last) > 1 else None
+    state = _IN_BOOK.get(speaks.state)
+    if state is None:
+        return None
+    suspension = Suspension(wib(speaks.changed_at), speaks.reason) if state == "suspended" else None
+    return AgreementText(
+        speaks.text, speaks.cases, state, before.text if before is not None else b"", suspension
+    )
 
 
 def cases_in_waiting(connection: Connection) -> dict[str, bytes]:
@@ -75,7 +99,12 @@ def find(connection: Connection, kind: Kind, name: str, number: int) -> Version:
         select(policy_versions).where(_of(kind, name), _TABLE.version == number)
     ).one_or_none()
     if row is None:
-        raise NotFound(f"There is no version {number} of {kind} {name}.")
+        raise NotFound(
+            Text(
+                f"Tidak ada versi {number} dari {kind} {name}.",
+                f"There is no version {number} of {kind} {name}.",
+            )
+        )
     return version_of(row)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.agreements import rows
 from gateway.agreements.folders import PolicyFile, read_folder
 from gateway.agreements.judging import Difference, difference, judge
+from gateway.agreements.keepable import checked_reason, refuse_name, refuse_unkeepable
 from gateway.agreements.lifecycle import (
     IN_FORCE,
     JUDGED,
@@ -32,7 +33,8 @@ from gateway.agreements.lifecycle import (
     next_state,
     unmet,
 )
-from gateway.agreements.reading import DICTIONARY_NAME, PolicyReader, own_number
+from gateway.agreements.provided import AskProvided, not_known
+from gateway.agreements.reading import PolicyReader, own_number
 from gateway.agreements.refused import ChangedMeanwhile, ConditionsUnmet
 from gateway.agreements.tables import policy_acts, policy_versions
 from gateway.audit.documents import add_document
@@ -40,16 +42,13 @@ from gateway.audit.entry import act as act_entry
 from gateway.audit.log import BLIND_BYTES, add_entries
 from gateway.civil_day import civil_day
 from gateway.database import Database
-from gateway.errors import BadInput, NotFound
+from gateway.errors import NotFound
 from gateway.oauth.tables import consumers
 from gateway.staff.roles import INSTALLATION, Staff
 from policies.agreement import AgreementBook
-from policies.strict_yaml import SLUG
+from policies.dictionary import Text
 
 Clock = Callable[[], datetime]
-LONGEST_TEXT_BYTES = 400_000
-_LONGEST_NAME = 80
-_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,16 @@ class Done:
 
 
 class PolicyStore:
-    """Versions and acts. Blocks; use it in a thread. Safe to use from every worker."""
+    """Versions and acts. Blocks; use it in a thread. Safe to use from every worker.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    `provided` says which fields the gateway's sources have, so that nothing comes into force with which the
+    next start would fail.
+    """
+
+    def __init__(self, database: Database, clock: Clock, provided: AskProvided = not_known) -> None:
         self._database = database
         self._clock = clock
+        self._provided = provided
         self._reader = PolicyReader()
 
     def seed(self, folder: Path) -> bool:
@@ -108,14 +112,15 @@ class PolicyStore:
             return [rows.version_of(row) for row in connection.execute(statement)]
 
     def get(self, kind: Kind, name: str, version: int | None = None) -> Version:
-        """One version; without a number the one in force, else the newest. Raises NotFound."""
+        """One version; without a number the one in force, else the newest not discarded. Raises NotFound."""
         if version is not None:
             with self._database.reading() as connection:
                 return rows.find(connection, kind, name, version)
         found = self.versions(kind, name)
         if not found:
-            raise NotFound(f"There is no {kind} {name}.")
-        return next((one for one in found if one.state in IN_FORCE), found[0])
+            raise NotFound(Text(f"Tidak ada {kind} {name}.", f"There is no {kind} {name}."))
+        counted = [one for one in found if one.state != "discarded"]
+        return next((one for one in found if one.state in IN_FORCE), next(iter(counted), found[0]))
 
     def history(self, kind: Kind, name: str) -> list[Done]:
         """What was done with a policy, the newest first."""
@@ -147,7 +152,7 @@ class PolicyStore:
 
     def difference(self, kind: Kind, name: str, old: bytes | None, new: bytes) -> Difference:
         """How two texts of a policy differ, in words as far as both can be read; `old` None is no text."""
-        _refuse_unkeepable(new)
+        refuse_unkeepable(new)
         with self._database.reading() as connection:
             return self._difference(connection, kind, name, old, new)
 
@@ -159,9 +164,9 @@ class PolicyStore:
         A draft need not load yet; what it lacks is told by `judge`. Raises BadInput, ConditionsUnmet, and
         ChangedMeanwhile where another version is being worked on already: edit that.
         """
-        _refuse_name(kind, name)
-        _refuse_unkeepable(content, cases)
-        reason, now = _checked(reason), self._clock()
+        refuse_name(kind, name)
+        refuse_unkeepable(content, cases)
+        reason, now = checked_reason(reason), self._clock()
         try:
             with self._database.unit_of_work() as connection:
                 self._lock(connection)
@@ -202,8 +207,8 @@ class PolicyStore:
         Whoever does so becomes one of its editors. Raises NotFound, BadInput, ConditionsUnmet, and
         ChangedMeanwhile, with how the text sent differs from the present one, where somebody was quicker.
         """
-        _refuse_unkeepable(content, cases)
-        reason, now = _checked(reason), self._clock()
+        refuse_unkeepable(content, cases)
+        reason, now = checked_reason(reason), self._clock()
         with self._database.unit_of_work() as connection:
             self._lock(connection)
             present = rows.find(connection, kind, name, number)
@@ -240,7 +245,7 @@ class PolicyStore:
         """
         if act == "edit":
             raise ValueError(act)
-        reason, now = _checked(reason), self._clock()
+        reason, now = checked_reason(reason), self._clock()
         with self._database.unit_of_work() as connection:
             self._lock(connection)
             present = rows.find(connection, kind, name, number)
@@ -267,7 +272,8 @@ class PolicyStore:
 
     def _judge(self, connection: Connection, version: Version) -> Judgement:
         texts, waiting = rows.texts_in_force(connection), rows.cases_in_waiting(connection)
-        return judge(version, texts, self._reader, _consumer_names(connection), waiting)
+        names = _consumer_names(connection)
+        return judge(version, texts, self._reader, names, waiting, self._provided())
 
     def _difference(
         self, connection: Connection, kind: Kind, name: str, old: bytes | None, new: bytes
@@ -350,37 +356,3 @@ def _first(file: PolicyFile, now: datetime) -> Version:
         text=file.text,
         cases=file.cases,
     )
-
-
-def _refuse_unkeepable(*texts: bytes) -> None:
-    """Texts are kept as characters, and given back byte for byte."""
-    if sum(map(len, texts)) > LONGEST_TEXT_BYTES:
-        raise BadInput(
-            f"text: expected at most {LONGEST_TEXT_BYTES} bytes with its cases, got more.", code="too_long"
-        )
-    for content in texts:
-        try:
-            readable = "\0" not in content.decode()
-        except UnicodeDecodeError:
-            readable = False
-        if not readable:
-            raise BadInput(
-                "text: expected UTF-8 without NUL characters, got something else: save it as UTF-8."
-            )
-
-
-def _refuse_name(kind: Kind, name: str) -> None:
-    if kind == "dictionary" and name != DICTIONARY_NAME:
-        raise BadInput(f"name: expected {DICTIONARY_NAME}: there is one dictionary.")
-    if not SLUG.fullmatch(name) or len(name) > _LONGEST_NAME:
-        raise BadInput(
-            f"name: expected at most {_LONGEST_NAME} lower-case letters, digits and hyphens, as the file is "
-            "named without its ending, such as `bpjs-pbi-jk`."
-        )
-
-
-def _checked(reason: str) -> str:
-    reason = reason.strip()
-    if len(reason) > _LONGEST_REASON or not reason.isprintable():
-        raise BadInput(f"reason: expected at most {_LONGEST_REASON} printable characters that say why.")
-    return reason

@@ -16,6 +16,7 @@ from gateway.errors import NotFound
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
 from policies.agreement import Agreement, AgreementBook, Standing
+from policies.dictionary import Text
 
 
 class AgreementField(BaseModel):
@@ -44,6 +45,20 @@ class TranslationTerms(BaseModel):
     purpose: str
 
 
+class SuspensionTerms(BaseModel):
+    """Since when nothing is answered, and the letter or reason that was given."""
+
+    since: datetime
+    reference: str = Field(examples=["surat 12/PDK/2026"])
+
+
+class DelayTerms(BaseModel):
+    """How many days later people read of your questions about them, and which law lets them wait."""
+
+    days: int
+    legal_basis: str
+
+
 class AgreementTerms(BaseModel):
     """One agreement as it binds both sides. `standing` is how it stands today (WIB)."""
 
@@ -53,6 +68,7 @@ class AgreementTerms(BaseModel):
     title: BothLanguages
     purpose: str
     standing: Standing
+    suspension: SuspensionTerms | None = Field(description="Of a suspended agreement; null otherwise.")
     legal_basis: list[str]
     documents: dict[str, str]
     valid_from: date
@@ -65,6 +81,7 @@ class AgreementTerms(BaseModel):
     translation: TranslationTerms | None
     reasons: bool
     on_source_failure: str = Field(description="`partial` or `refuse`.")
+    disclosure_delay: DelayTerms | None = Field(description="Null: people read of it at once.")
     fields: dict[str, AgreementField]
 
 
@@ -138,12 +155,16 @@ def agreement_router(policies: LivePolicies, bearer: BearerCheck, clock: Callabl
         book = await policies.at(request.state.policy_epoch)
         own = [one for one in book.agreements if (one.id, one.consumer) == (agreement_id, consumer.id)]
         if not own:
-            raise NotFound("You have no such agreement: GET /v1/agreements lists yours.")
-        return _in_full(book, own[0], civil_day(clock()))
+            raise NotFound(_NOT_YOURS)
+        return terms_in_full(book, own[0], civil_day(clock()))
 
     return router
 
 
+_NOT_YOURS = Text(
+    "Anda tidak memiliki perjanjian itu: GET /v1/agreements menyebut milik Anda.",
+    "You have no such agreement: GET /v1/agreements lists yours.",
+)
 # The one rule of combining, in `AgreementBook.of`: a purpose picks exactly one agreement of a consumer.
 _COMBINATION = BothLanguages(
     id="Tujuan (purpose) memilih tepat satu perjanjian; isi beberapa perjanjian tidak pernah digabung.",
@@ -151,7 +172,8 @@ _COMBINATION = BothLanguages(
 )
 
 
-def _in_full(book: AgreementBook, agreement: Agreement, today: date) -> AgreementInFull:
+def terms_in_full(book: AgreementBook, agreement: Agreement, today: date) -> AgreementInFull:
+    """An agreement of the book as its consumer reads it on a day (civil date of Indonesia)."""
     limits = agreement.limits
     return AgreementInFull(
         **dict(_terms(book, agreement, today)),
@@ -176,6 +198,7 @@ def _terms(book: AgreementBook, agreement: Agreement, today: date) -> AgreementT
         title=BothLanguages(id=agreement.title.id, en=agreement.title.en),
         purpose=agreement.purpose,
         standing=agreement.standing(today),
+        suspension=_suspension(agreement, today),
         legal_basis=list(agreement.legal_basis),
         documents=dict(agreement.documents),
         valid_from=agreement.valid_from,
@@ -192,8 +215,18 @@ def _terms(book: AgreementBook, agreement: Agreement, today: date) -> AgreementT
         else TranslationTerms(**asdict(agreement.translation)),
         reasons=agreement.reasons,
         on_source_failure=agreement.on_source_failure,
+        disclosure_delay=None
+        if agreement.disclosure_delay is None
+        else DelayTerms(**asdict(agreement.disclosure_delay)),
         fields={name: _field(book, name, str(how)) for name, how in agreement.fields.items()},
     )
+
+
+def _suspension(agreement: Agreement, today: date) -> SuspensionTerms | None:
+    known = agreement.suspension
+    if known is None or agreement.standing(today) != "suspended":
+        return None
+    return SuspensionTerms(since=known.since, reference=known.reference)
 
 
 def _field(book: AgreementBook, name: str, released_as: str) -> AgreementField:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from gateway.api import rate_limit
 from gateway.api.admin.documentation import SECURITY_SCHEMES as STAFF_SECURITY_SCHEMES
 
 _STATIC = Path(__file__).parent / "static"
@@ -81,6 +82,7 @@ def install(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})
                 schemas[model.__name__] = schema
+            rate_limit.document(contract)
             app.openapi_schema = contract
         return app.openapi_schema
 

@@ -1,14 +1,14 @@
 """Errors as RFC 9457 problem details. The only module that gives errors their HTTP status.
 
-A problem says what, where, expected and got, and what to do, in the language that was asked for. It MUST
-NOT repeat a value of the request. OAuth endpoints keep the RFC 6749 shape and do not pass here.
+A problem says what, where, expected and got, and what to do. It is told in one language: Indonesian, or
+English if `Accept-Language` prefers it or if its sentence exists in English only; `Content-Language` says
+which. It MUST NOT repeat a value of the request. OAuth endpoints keep the RFC 6749 shape and pass not here.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -16,6 +16,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from gateway.api.malformed import malformed
+from gateway.api.problem_words import IN_INDONESIAN, NOT_PERMITTED, REMEDIES, TITLES
 from gateway.errors import (
     BadInput,
     BodyTooLarge,
@@ -36,6 +38,8 @@ from policies.dictionary import Text
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 5
 _TYPE_PREFIX = "urn:gapura:problem:"
+# Of the malformed places of one request, as the sentence; `errors` has all.
+_TOLD_AT_ONCE = 3
 
 # Every error of the tree has its status here, subclasses through their base; a test walks the tree.
 STATUS: Mapping[type[GapuraError], int] = {
@@ -51,23 +55,6 @@ STATUS: Mapping[type[GapuraError], int] = {
     Conflict: 409,
     Retryable: 503,
 }
-_TITLES = {
-    400: Text(id="Permintaan tidak dapat dipakai", en="The request cannot be used"),
-    401: Text(id="Pemanggil tidak dikenali", en="The caller could not be established"),
-    403: Text(id="Tidak dicakup perjanjian", en="Not covered by the agreement"),
-    404: Text(id="Tidak ada", en="There is no such thing"),
-    405: Text(id="Metode tidak tersedia", en="The method is not available here"),
-    409: Text(id="Bertentangan dengan keadaan sekarang", en="In conflict with the present state"),
-    413: Text(id="Permintaan terlalu besar", en="The request is too large"),
-    415: Text(id="Jenis isi tidak didukung", en="The content type is not supported"),
-    422: Text(id="Bentuk permintaan salah", en="The request is malformed"),
-    428: Text(id="Syarat pendahuluan tidak disebut", en="The precondition is missing"),
-    429: Text(id="Batas perjanjian tercapai", en="A limit of the agreement is reached"),
-    500: Text(id="Kesalahan yang tidak terduga", en="An unforeseen error"),
-    503: Text(id="Untuk sementara tidak tersedia", en="Temporarily unavailable"),
-}
-_NOT_PERMITTED = Text(id="Tidak diizinkan bagi petugas ini", en="Not permitted to this staff member")
-
 # What the framework refuses before a route of ours is reached.
 _HTTP_CODES = {
     400: BadInput.code,
@@ -77,11 +64,24 @@ _HTTP_CODES = {
 }
 
 
-class MalformedPart(BaseModel):
-    """One malformed place of the request."""
+Language = Literal["id", "en"]
 
-    pointer: str = Field(description="JSON pointer (RFC 6901) into the body.", examples=["/subjects/0/nik"])
-    problem: str = Field(description="What was expected there.", examples=["Input should be a valid string"])
+
+class MalformedPart(BaseModel):
+    """One malformed place of the request. What stood there is told by its type alone."""
+
+    place: Literal["body", "query", "path", "header", "cookie"]
+    pointer: str = Field(
+        description="JSON pointer (RFC 6901) into the body, or the name behind a slash.",
+        examples=["/subjects/0/nik"],
+    )
+    expected: str = Field(examples=["a text"])
+    got: Literal["nothing", "null", "boolean", "number", "string", "array", "object"] | None = None
+    remedy: str = Field(examples=["send what is expected"])
+    problem: str = Field(
+        description="All of it in one sentence.",
+        examples=["/subjects/0/nik: expected a text, got a number; send what is expected"],
+    )
 
 
 class Problem(BaseModel):
@@ -108,7 +108,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     code: str
-    remedy: str | None = None
+    remedy: str | None = Field(None, description="What to do.")
     exchange_id: str | None = None
     errors: list[MalformedPart] | None = None
     held_by: dict[str, list[str]] | None = Field(
@@ -134,30 +134,41 @@ def problem(
     request: Request,
     status: int,
     code: str,
-    detail: str,
+    detail: str | Text,
     *,
+    title: Text | None = None,
+    remedy: Text | None = None,
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """One problem as a response; `more` are extension members, None leaves one out."""
+    """One problem as a response, in one language; a `detail` that is a plain text is English.
+
+    Without a `remedy` it is that of the status. `more` are extension members, None leaves one out.
+    """
+    if isinstance(detail, str) and code in IN_INDONESIAN:
+        detail = Text(IN_INDONESIAN[code], detail)
+    language = language_of(request) if isinstance(detail, Text) else "en"
+    usual = TITLES.get(status, TITLES[500]), REMEDIES.get(status, REMEDIES[500])
     members = {
         "type": _TYPE_PREFIX + code,
-        "title": spoken(request, _TITLES.get(status, _TITLES[500])),
+        "title": getattr(title or usual[0], language),
         "status": status,
-        "detail": detail,
+        "detail": detail if isinstance(detail, str) else getattr(detail, language),
         "code": code,
+        "remedy": getattr(remedy or usual[1], language),
         **{key: value for key, value in more.items() if value is not None},
     }
-    return Response(orjson.dumps(members), status, dict(headers or {}), MEDIA_TYPE)
+    told = {"Content-Language": language, **(headers or {})}
+    return Response(orjson.dumps(members), status, told, MEDIA_TYPE)
 
 
-def spoken(request: Request, text: Text) -> str:
-    """The text in the first of Indonesian and English that `Accept-Language` names; else Indonesian."""
+def language_of(request: Request) -> Language:
+    """The first of Indonesian and English that `Accept-Language` names; else Indonesian."""
     for choice in request.headers.get("accept-language", "").lower().split(","):
         language = choice.split(";")[0].strip().split("-")[0]
         if language in {"id", "en"}:
-            return text.en if language == "en" else text.id
-    return text.id
+            return "en" if language == "en" else "id"
+    return "id"
 
 
 def install(app: FastAPI, member_names: frozenset[str]) -> None:
@@ -173,80 +184,71 @@ def install(app: FastAPI, member_names: frozenset[str]) -> None:
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, _error: Exception) -> Response:
-        quote = f"Quote the request id {request.state.request_id} when asking."
+        told = request.state.request_id
+        quote = Text(f"Nomor permintaan ini {told}.", f"The id of this request is {told}.")
         return problem(request, 500, GapuraError.code, quote)
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(request: Request, error: RequestValidationError) -> Response:
-        parts = [
-            {"pointer": _pointer(item["loc"], member_names), "problem": _without_value(item)}
-            for item in error.errors()
-        ]
-        return problem(
-            request,
-            422,
-            "malformed_request",
-            "; ".join(f"{p['pointer'] or 'the body'}: {p['problem']}" for p in parts[:3]),
-            errors=parts,
-        )
+        return _malformed_told(request, error, member_names)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         code = _HTTP_CODES.get(error.status_code, "http_error")
-        title = spoken(request, _TITLES.get(error.status_code, _TITLES[500]))
-        return problem(request, error.status_code, code, title + ".", headers=error.headers)
+        title = TITLES.get(error.status_code, TITLES[500])
+        sentence = Text(f"{title.id}.", f"{title.en}.")
+        return problem(request, error.status_code, code, sentence, headers=error.headers)
+
+
+def _malformed_told(
+    request: Request, error: RequestValidationError, member_names: frozenset[str]
+) -> Response:
+    """Every malformed place, and the first few of them as the sentence."""
+    found = malformed(error.errors(), member_names)
+    language = language_of(request)
+    sentences = [one.sentence for one in found[:_TOLD_AT_ONCE]]
+    return problem(
+        request,
+        422,
+        "malformed_request",
+        Text(". ".join(one.id for one in sentences) + ".", ". ".join(one.en for one in sentences) + "."),
+        errors=[
+            {
+                "place": one.place,
+                "pointer": one.pointer,
+                "expected": getattr(one.expected, language),
+                "got": one.got,
+                "remedy": getattr(one.remedy, language),
+                "problem": getattr(one.sentence, language),
+            }
+            for one in found
+        ],
+    )
 
 
 def _told(request: Request, error: GapuraError) -> Response:
     """A foreseen error, with what its kind adds."""
-    status = status_of(error)
+    headers: dict[str, str] = {}
+    more: dict[str, Any] = {}
     match error:
         case Refused():
-            return problem(
-                request,
-                status,
-                error.code,
-                spoken(request, error.reason),
-                headers=_retry_after(error),
-                remedy=spoken(request, error.remedy),
-                exchange_id=str(error.exchange_id),
-            )
+            more["exchange_id"] = str(error.exchange_id)
+            if isinstance(error, LimitExceeded):
+                headers["Retry-After"] = str(error.retry_after_s)
         case NotPermitted():
-            held_by = error.holders if isinstance(error, RoleMissing) else None
-            title = spoken(request, _NOT_PERMITTED)
-            return problem(request, status, error.code, error.detail, title=title, held_by=held_by)
+            more["title"] = NOT_PERMITTED
+            more["held_by"] = error.holders if isinstance(error, RoleMissing) else None
         case Unauthenticated():
-            headers = {"WWW-Authenticate": error.challenge}
+            headers["WWW-Authenticate"] = error.challenge
             if error.dpop_nonce:
                 headers["DPoP-Nonce"] = error.dpop_nonce
-            return problem(request, status, error.code, error.detail, headers=headers)
         case Conflict():
-            return problem(request, status, error.code, error.detail, **error.members)
+            more |= error.members
         case Retryable():
-            return problem(
-                request, status, error.code, error.detail, headers={"Retry-After": str(_RETRY_AFTER_S)}
-            )
+            headers["Retry-After"] = str(_RETRY_AFTER_S)
         case _:
-            return problem(request, status, error.code, error.detail)
-
-
-def _retry_after(error: Refused) -> dict[str, str]:
-    return {"Retry-After": str(error.retry_after_s)} if isinstance(error, LimitExceeded) else {}
-
-
-def _pointer(location: Sequence[str | int], member_names: frozenset[str]) -> str:
-    # Pydantic begins with where the value came from; the body's pointer begins at the body.
-    parts = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
-    told = itertools.takewhile(lambda part: isinstance(part, int) or part in member_names, parts)
-    return "".join(f"/{part}" for part in told)
-
-
-def _without_value(item: Mapping[str, Any]) -> str:
-    """Pydantic's sentence, unless it quotes what stood there."""
-    match item["type"]:
-        case "json_invalid":
-            return "is not valid JSON"
-        case "extra_forbidden":
-            return "holds a member that is not known here"
-        case _:
-            return str(item["msg"])
+            pass
+    detail = error.said or error.detail
+    return problem(
+        request, status_of(error), error.code, detail, remedy=error.remedy, headers=headers, **more
+    )

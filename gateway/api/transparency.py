@@ -62,12 +62,26 @@ _NOT_A_COSIGNATURE: dict[int | str, dict[str, Any]] = {
 }
 
 
+class CheckpointKey(BaseModel):
+    """One of the log's keys, and until when it signs beside its successor (UTC)."""
+
+    key: str
+    signs_from: datetime
+    signs_until: datetime | None = None
+
+
 class LogKeys(BaseModel):
     """The log's name and public keys. Compare them with a copy that came another way."""
 
     origin: str
-    checkpoint_key: str = Field(description="Verifier key of c2sp.org/signed-note.")
-    receipt_keys: list[dict[str, str]] = Field(description="JWKs (RFC 8037) of `Gapura-Receipt`.")
+    checkpoint_key: str = Field(description="Verifier key of c2sp.org/signed-note: the newest.")
+    checkpoint_keys: list[CheckpointKey] = Field(description="Every key that ever signed, the newest first.")
+    receipt_keys: list[dict[str, str]] = Field(
+        description="JWKs (RFC 8037) of `Gapura-Receipt`, old ones as well: a receipt names its own by `kid`."
+    )
+    message_keys: list[dict[str, str]] = Field(
+        description="JWKs of the signatures (RFC 9421) on answers, where a consumer wants them; old ones too."
+    )
     witnesses: list[str] = Field(description="Verifier keys of the witnesses whose cosignatures are kept.")
 
 
@@ -151,19 +165,27 @@ def _add_heads(
     @router.get("/log/keys")
     async def keys() -> LogKeys:
         """By what the log's signatures are checked."""
-        witnesses = await asyncio.to_thread(log.ledger.witnesses)
-        return LogKeys(
-            origin=log.origin,
-            checkpoint_key=str(log.key.verifier),
-            receipt_keys=[log.receipts.jwk],
-            witnesses=[str(witness) for witness in witnesses],
-        )
+        return await asyncio.to_thread(_published_keys, log)
 
     @router.post("/log/cosignatures", responses=_NOT_A_COSIGNATURE, openapi_extra=_note_body())
     async def cosignatures(request: Request) -> Cosigned:
         """Hand in a checkpoint that you cosigned, as a witness that is known here."""
         note = (await request.body()).decode(errors="replace")
         return Cosigned(witnesses=await asyncio.to_thread(accept_cosignatures, database, note, clock()))
+
+
+def _published_keys(log: TransparentLog) -> LogKeys:
+    versions = log.keyring.versions("log")
+    return LogKeys(
+        origin=log.origin,
+        checkpoint_key=versions[0].public,
+        checkpoint_keys=[
+            CheckpointKey(key=one.public, signs_from=one.since, signs_until=one.until) for one in versions
+        ],
+        receipt_keys=log.keyring.jwks("receipts"),
+        message_keys=log.keyring.jwks("messages"),
+        witnesses=[str(witness) for witness in log.ledger.witnesses()],
+    )
 
 
 def _add_tiles(router: APIRouter, log: TransparentLog) -> None:

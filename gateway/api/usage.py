@@ -11,14 +11,14 @@ from pydantic import BaseModel, Field
 from gateway.agreements.live import LivePolicies
 from gateway.api.documentation import CONSUMER_ONLY
 from gateway.api.exchanges import PROBLEMS
-from gateway.api.rate_limit import header_fields
+from gateway.api.rate_limit import USAGE_PATH, header_fields
 from gateway.civil_day import civil_day
 from gateway.limits.alarms import Alarm
 from gateway.limits.budget import Meter, Use, meters
 from gateway.limits.ledger import LimitLedger
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
-from policies.agreement import Agreement
+from policies.agreement import Agreement, Standing
 
 
 class LimitOut(BaseModel):
@@ -48,11 +48,26 @@ class AgreementUse(BaseModel):
     id: str
     purpose: str
     limits: dict[Literal["requests_per_minute", "subjects_per_day", "new_people_per_day"], LimitOut]
-    requests: int = Field(description="All requests of the day under this agreement.")
-    refused: int = Field(description="Those of them that a limit refused.")
-    subjects: int
-    new_people: int
+    requests: int = Field(
+        description="Every request that was counted today: well-formed and covered by this agreement, "
+        "whether answered or refused by a limit. One that is malformed (422) or not covered (403) is not "
+        "among them."
+    )
+    refused: int = Field(
+        description="Those of `requests` that a limit, or a suspicion of enumeration, refused (429). They "
+        "spend no subjects and no new people."
+    )
+    subjects: int = Field(description="People of all requests that were not refused, each time they came.")
+    new_people: int = Field(description="Of those, people not asked about within 30 days before.")
     alarms: list[AlarmOut]
+
+
+class OwnUse(AgreementUse):
+    """How one of your agreements was used today, and whether it may be used at all."""
+
+    standing: Standing = Field(
+        description="As of today (WIB). Only an `active` agreement answers, whatever is `left` of its limits."
+    )
 
 
 class Usage(BaseModel):
@@ -60,7 +75,7 @@ class Usage(BaseModel):
 
     consumer: str
     day: date
-    agreements: list[AgreementUse]
+    agreements: list[OwnUse]
 
 
 def usage_router(
@@ -70,25 +85,33 @@ def usage_router(
     router = APIRouter(tags=["agreements"])
 
     @router.get(
-        "/v1/usage",
+        USAGE_PATH,
         responses={status: PROBLEMS[status] for status in (401, 403, 503)},
         openapi_extra=CONSUMER_ONLY,
     )
     async def usage(
         request: Request, consumer: Annotated[Consumer, Depends(bearer.requiring(None))]
     ) -> Usage:
-        """How much of each limit is used and left today, over all your credentials. Asking costs nothing."""
+        """How much of each limit is used and left today, over all your credentials. Asking costs nothing.
+
+        The header fields tell of the agreements that are active.
+        """
         own = (await policies.at(request.state.policy_epoch)).agreements_of(consumer.id)
         ids, now = [agreement.id for agreement in own], clock()
         day = civil_day(now)
         used = await anyio.to_thread.run_sync(limits.use, ids, day)
         alarms = await anyio.to_thread.run_sync(limits.alarms.since, ids, day)
-        standing = [(one, use := used.get(one.id, Use()), meters(use, one.limits, now)) for one in own]
-        request.state.rate_limit = header_fields([(one.id, left) for one, _, left in standing])
+        left = {one.id: meters(used.get(one.id, Use()), one.limits, now) for one in own}
+        request.state.rate_limit = header_fields(
+            [(one.id, left[one.id]) for one in own if one.standing(day) == "active"]
+        )
+        shown = [use_of(one, used.get(one.id, Use()), left[one.id], alarms) for one in own]
         return Usage(
             consumer=consumer.id,
             day=day,
-            agreements=[use_of(one, use, left, alarms) for one, use, left in standing],
+            agreements=[
+                OwnUse(**dict(use), standing=one.standing(day)) for one, use in zip(own, shown, strict=True)
+            ],
         )
 
     return router

@@ -63,6 +63,12 @@ class MapServer:
                 async for page in pages:
                     yield page
 
+    async def check(self) -> None:
+        """Return when every layer that is configured can be read. Raises SourceFailure."""
+        async with Transport(self.settings) as transport:
+            for level in self._keys.layers:
+                await BigLayers(self.driver(level, transport)).check(level)
+
     def driver(self, level: Level, transport: Transport) -> FeatureDriver:
         """What reads the layer of a level through `transport`. Raises NotFound where there is none."""
         keys = self._keys

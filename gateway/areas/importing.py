@@ -27,6 +27,7 @@ from gateway.areas.tables import area_editions, area_layers, areas
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict
 from gateway.registry.tables import regions
+from gateway.shrinking import refuse_shrinking
 
 # Two imports at once take turns at the end. Any constant does.
 _ADVISORY_LOCK = 7_240_119
@@ -98,14 +99,21 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What the store holds of the wanted part: fingerprints by code; 0 is the revision of no layer."""
+    """What the store holds of the wanted part: fingerprints by code; 0 is the revision of no layer.
+
+    `earlier` counts the areas of the edition that came before this one.
+    """
 
     fingerprints: Mapping[str, str]
     revision: int
+    earlier: int
 
 
 class AreaImport:
-    """Imports one layer. `source` names where it comes from, `on_rejected` hears of every feature refused."""
+    """Imports one layer. `source` names where it comes from, `on_rejected` hears of every feature refused.
+
+    An import that would remove more than `most_gone_percent` of the areas wanted is held (None: never).
+    """
 
     def __init__(
         self,
@@ -114,6 +122,7 @@ class AreaImport:
         *,
         source: str,
         clock: Callable[[], datetime],
+        most_gone_percent: int | None = None,
         on_rejected: Callable[[RejectedFeature], None] = lambda feature: None,  # noqa: ARG005 - nobody hears
         progress: Progress = lambda read, announced: None,  # noqa: ARG005 - nobody watches
     ) -> None:
@@ -121,20 +130,22 @@ class AreaImport:
         self._wanted = wanted
         self._source = source
         self._clock = clock
+        self._most_gone_percent = most_gone_percent
         self._on_rejected = on_rejected
         self._progress = progress
 
     async def __call__(self, pages: AsyncIterator[AreaPage]) -> ImportReport:
         """Take every page, then make them the layer.
 
-        Raises what `pages` raises, BadInput where no area is believed, Conflict where the edition is known
-        with other days or another import changed the layer meanwhile, StoreUnavailable. After any of them the
-        store is as it was.
+        Raises what `pages` raises, BadInput where no area is believed, Held where too many are gone, Conflict
+        where the edition is known with other days or another import changed the layer meanwhile,
+        StoreUnavailable. After any of them the store is as it was.
         """
         standing = await asyncio.to_thread(self._read_standing)
         report = ImportReport()
         with Arrivals() as arrivals:
             missing = await self._receive(pages, standing, arrivals, report)
+            self._refuse_shrinking(standing, missing, report)
             await asyncio.to_thread(self._settle, standing, arrivals, missing, report)
         return report
 
@@ -178,7 +189,24 @@ class AreaImport:
             _check_days(wanted.edition, read_editions(connection))
             revision = self._revision(connection)
             fingerprints = {row.code: row.fingerprint for row in connection.execute(held)}
-            return _Standing(fingerprints, revision)
+            return _Standing(fingerprints, revision, self._count_earlier(connection))
+
+    def _count_earlier(self, connection: Connection) -> int:
+        wanted = self._wanted
+        before = [one for one in read_editions(connection) if one.valid_from < wanted.edition.valid_from]
+        if not before:
+            return 0
+        name = max(before, key=lambda one: one.valid_from).name
+        of_it = (areas.c.edition == name, areas.c.level == wanted.level, wanted.clause(areas.c.code))
+        return connection.execute(select(func.count()).select_from(areas).where(*of_it)).scalar_one()
+
+    def _refuse_shrinking(self, standing: _Standing, missing: set[str], report: ImportReport) -> None:
+        """Compare with what stands, or where this is the edition's first, with the edition before it."""
+        what, held, gone = f"areas of level {self._wanted.level}", len(standing.fingerprints), len(missing)
+        if not held:
+            what, held = f"{what} of the edition before", standing.earlier
+            gone = max(0, held - report.new)
+        refuse_shrinking(what, held=held, gone=gone, most_percent=self._most_gone_percent)
 
     def _revision(self, connection: Connection) -> int:
         stored = select(area_layers.c.revision).where(self._is_this_layer())

@@ -19,6 +19,7 @@ from connectors.big.codes import Level, is_code
 from gateway.areas.tables import area_values
 from gateway.database import Database
 from gateway.errors import BadInput, FileUnusable
+from gateway.shrinking import refuse_shrinking
 
 # Theme -> what a table may write (in any case) -> the dictionary's word.
 THEMES: Mapping[str, Mapping[str, str]] = {
@@ -63,12 +64,14 @@ def import_values(
     file: Path,
     table: Table,
     *,
+    most_gone_percent: int | None = None,
     on_rejected: OnRejected = lambda row, code, reason: None,  # noqa: ARG005 - heard by nobody
 ) -> ValuesReport:
     """Make a file the values of a theme, level and day. `on_rejected` hears row (1 is the first), code, why.
 
-    Raises FileUnusable, BadInput where the theme is unknown or no row can be believed, StoreUnavailable;
-    after any of them the store is as it was.
+    Raises FileUnusable, BadInput where the theme is unknown or no row can be believed, Held where more than
+    `most_gone_percent` of the values would go (None: never), StoreUnavailable; after any of them the store is
+    as it was.
     """
     if table.theme not in THEMES:
         raise BadInput(f"There is no such theme. Themes: {', '.join(sorted(THEMES))}.")
@@ -76,7 +79,7 @@ def import_values(
     believed, refused = _believed(_rows(file), table, report, on_rejected)
     if not believed:
         raise BadInput(f"{file}: no row can be believed; nothing was changed. See the rejected rows.")
-    _replace(database, table, believed, refused, report)
+    _replace(database, table, believed, refused, report, most_gone_percent)
     return report
 
 
@@ -125,7 +128,12 @@ def _believed(
 
 
 def _replace(
-    database: Database, table: Table, believed: Mapping[str, str], refused: set[str], report: ValuesReport
+    database: Database,
+    table: Table,
+    believed: Mapping[str, str],
+    refused: set[str],
+    report: ValuesReport,
+    most_gone_percent: int | None,
 ) -> None:
     values = area_values.c
     of_this_table = and_(
@@ -135,6 +143,9 @@ def _replace(
         held = select(values.code, values.value).where(of_this_table)
         stored: dict[str, str] = {row.code: row.value for row in connection.execute(held)}
         gone = stored.keys() - believed.keys() - refused
+        refuse_shrinking(
+            f"values of {table.theme}", held=len(stored), gone=len(gone), most_percent=most_gone_percent
+        )
         changed = {code for code, word in believed.items() if code in stored and stored[code] != word}
         new = believed.keys() - stored.keys()
         if gone or changed:

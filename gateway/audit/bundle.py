@@ -1,4 +1,4 @@
-"""One file that proves one exchange, years later, without the gateway.
+"""One file that proves one exchange or one administrative act, years later, without the gateway.
 
 It holds what the log says, in whose words, and how that is proven. It MUST NOT hold a value of a person, or
 the hashes by which the log knows people; and it says in words what it does not prove.
@@ -15,7 +15,7 @@ from gateway.audit.entry import exchange_salt
 from gateway.audit.transparency import TransparentLog
 from gateway.errors import Conflict, NotFound
 
-_SAYS = {
+_OF_EXCHANGE = {
     "id": {
         "terbukti": [
             "Catatan tentang pertukaran ini ada dalam log audit bertanda tangan, pada nomor tersebut.",
@@ -49,22 +49,59 @@ _SAYS = {
 }
 
 
+_OF_ACT = {
+    "id": {
+        "terbukti": [
+            "Catatan tentang tindakan petugas ini ada dalam log audit bertanda tangan, pada nomor tersebut.",
+            "Catatan itu tidak dapat diubah, dihapus, atau dipindahkan tanpa ketahuan.",
+            "Catatan menyebut akun yang bertindak, tindakannya, objeknya, waktunya, dan alasan yang ditulis.",
+            "Bila catatan memuat SHA-256 suatu teks, teks itulah yang ditindak.",
+            "Saksi yang ikut menandatangani tidak pernah melihat riwayat log yang lain.",
+        ],
+        "tidak_terbukti": [
+            "Siapa manusia yang memakai akun itu; dari tindakan pada mesin, hanya bahwa dilakukan di sana.",
+            "Bahwa alasan yang ditulis itu benar.",
+            "Waktu yang tepat, selain menurut jam gateway dan jam para saksi.",
+            "Tanpa tanda tangan saksi: bahwa pihak lain diperlihatkan log yang sama.",
+        ],
+    },
+    "en": {
+        "proven": [
+            "The entry about this administrative act is in the signed audit log, at the number named.",
+            "It cannot be changed, removed or moved without notice.",
+            "It names the account that acted, the act, its object, the time, and the reason as written.",
+            "Where it holds the SHA-256 of a text, that text is what was acted upon.",
+            "A witness that cosigned has never seen another history of the log.",
+        ],
+        "not_proven": [
+            "Which human being used the account; of an act on the machine, only that it was done there.",
+            "That the reason written is true.",
+            "The exact time, but by the clocks of the gateway and of the witnesses.",
+            "Without cosignatures: that others were shown the same log.",
+        ],
+    },
+}
+_ACT = "act"
+
+
 def bundle(
     log: TransparentLog,
     audit_key: bytes,
-    exchange_id: UUID,
+    reference: UUID,
     identity: Callable[[str], dict[str, Any]],
 ) -> dict[str, Any]:
-    """The bundle of one exchange.
+    """The bundle of one exchange, by its id, or of one administrative act, by its reference.
 
-    `identity` tells what is known of a consumer by its id.
+    `identity` tells what is known of a consumer by its id. The bundle of an act has no consumer, no agreement
+    and no salt.
 
-    Raises NotFound where there is no such exchange or its entry was erased, Conflict while no checkpoint
-    covers it.
+    Raises NotFound where there is no such entry or it was erased, Conflict while no checkpoint covers it.
     """
-    standing = log.ledger.find(exchange_id)
-    if standing is None or standing.text is None or standing.consumer_id is None:
-        raise NotFound(f"The log has no entry of an exchange {exchange_id}, or it was erased under an order.")
+    standing = log.ledger.find(reference) or log.ledger.find(reference, _ACT)
+    if standing is None:
+        raise NotFound(f"The log has no entry of an exchange or an act {reference}.")
+    if standing.text is None:
+        raise NotFound(f"The entry of {reference} was erased under an order: only its hash is left.")
     proof = None if standing.leaf_index is None else log.ledger.proof(standing.leaf_index)
     if proof is None:
         raise Conflict(
@@ -72,18 +109,18 @@ def bundle(
             code="not_yet_integrated",
         )
     entry = json.loads(standing.text)
-    agreement = entry.get("agreement")
-    return {
+    agreement, consumer_id = entry.get("agreement"), standing.consumer_id
+    told = {
         "gapura_bundle": 1,
         "log": log.origin,
-        "key": str(log.key.verifier),
-        "receipt_keys": [log.receipts.jwk],
+        "keys": [str(key) for key in log.keyring.verifiers()],
+        "receipt_keys": log.keyring.jwks("receipts"),
         "witnesses": [str(witness) for witness in log.ledger.witnesses()],
-        "says": _SAYS,
-        "consumer": identity(standing.consumer_id),
+        "says": _OF_ACT if consumer_id is None else _OF_EXCHANGE,
+        "consumer": None if consumer_id is None else identity(consumer_id),
         "agreement": agreement and {**agreement, "text": log.ledger.document(agreement["sha256"])},
         "fields": entry.get("fields", {}),
         "entry": standing.text,
-        "salt": exchange_salt(audit_key, exchange_id).hex(),
         "proof": str(proof),
     }
+    return told if consumer_id is None else {**told, "salt": exchange_salt(audit_key, reference).hex()}

@@ -31,7 +31,7 @@ class Evidence:
     `purpose` and `programme` are words of the policies, or None where the caller used others; `asked` are
     names of the dictionary (see `asked_fields`), None for all that the agreement names. `agreement` is the
     one that the purpose picks, if any. `salt` belongs to this exchange alone; `on_date` is the day for which
-    the question is asked.
+    the question is asked. `sandbox` says that the consumer is told of synthetic people only.
     """
 
     exchange_id: UUID
@@ -45,6 +45,7 @@ class Evidence:
     on_date: date
     request: bytes
     salt: bytes
+    sandbox: bool = False
 
     def refusal(self, at: datetime, code: str) -> Entry:
         """The agreement did not cover the question, or a limit of it was reached; no source was asked."""
@@ -112,6 +113,7 @@ class Evidence:
                 "subject_count": self.subject_count,
                 "on_date": self.on_date.isoformat(),
                 "request_hash": message_hash(self.salt, self.request),
+                **({"sandbox": True} if self.sandbox else {}),
                 **body,
             },
             subjects,

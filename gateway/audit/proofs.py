@@ -205,11 +205,15 @@ class Checkpoint:
         )
 
 
-def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
-    """The checkpoint, if the log of this key signed it under its own name. Raises Unproven."""
+def open_checkpoint(note: str, *keys: VerifierKey) -> Checkpoint:
+    """The checkpoint, if its log signed it under its own name with one of these keys. Raises Unproven.
+
+    A log whose key was rotated has several: all that are trusted are given.
+    """
     checkpoint = Checkpoint.parse(note)
-    if checkpoint.origin != key.name or not checkpoint.signed_by(key):
-        raise Unproven(f"the checkpoint of size {checkpoint.size} is not signed by {key.name}")
+    if not any(checkpoint.origin == key.name and checkpoint.signed_by(key) for key in keys):
+        names = " or ".join(sorted({key.name for key in keys}))
+        raise Unproven(f"the checkpoint of size {checkpoint.size} is not signed by the given key of {names}")
     return checkpoint
 
 
@@ -236,9 +240,9 @@ class InclusionProof:
         lines = [PROOF_HEAD, f"index {self.index}", *(base64.b64encode(h).decode() for h in self.hashes)]
         return "\n".join(lines) + "\n\n" + self.note
 
-    def check(self, data: bytes, key: VerifierKey) -> Checkpoint:
-        """The checkpoint under which `data` is proven to be in the log of `key`. Raises Unproven."""
-        checkpoint = open_checkpoint(self.note, key)
+    def check(self, data: bytes, *keys: VerifierKey) -> Checkpoint:
+        """The checkpoint under which `data` is proven to be in the log of these keys. Raises Unproven."""
+        checkpoint = open_checkpoint(self.note, *keys)
         check_inclusion(leaf_hash(data), self.index, checkpoint.size, self.hashes, checkpoint.root)
         return checkpoint
 

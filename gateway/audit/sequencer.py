@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -68,12 +68,20 @@ def log_origin(database: Database, proposed: str) -> str:
     return str(origin)
 
 
+class Signers(Protocol):
+    """Whoever knows by which keys a checkpoint is signed."""
+
+    def signers(self, connection: Connection, at: datetime) -> Sequence[NoteKey]:
+        """The keys of this moment, at least one, all of the same log."""
+        ...
+
+
 class Sequencer:
     """Integrates and signs. Any number of processes may run one on the same database."""
 
-    def __init__(self, database: Database, key: NoteKey, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, keys: Signers, clock: Callable[[], datetime]) -> None:
         self._database = database
-        self._key = key
+        self._keys = keys
         self._clock = clock
 
     async def run(self, failed: Callable[[BaseException], None]) -> None:
@@ -127,7 +135,7 @@ class Sequencer:
                     "Nothing is signed any more: run `gapura audit verify` and keep the database as it is."
                 )
             now, root = self._clock(), tree.root()
-            note = signed_checkpoint(self._key, size, root, now)
+            note = signed_checkpoint(self._keys.signers(connection, now), size, root, now)
             connection.execute(insert(audit_checkpoints).values(size=size, at=now, root=root, note=note))
             return True
 

@@ -1,7 +1,7 @@
 """The log's own keys, and a witness's: signed notes (c2sp.org/signed-note) and receipts (JWS).
 
-Checkpoints and receipts have keys of their own, both derived from the master key: every worker and node has
-them, no file is added to the backup, and a token-signing key can be retired without touching old evidence.
+Checkpoints and receipts have keys of their own (`gateway.audit.keyring`), so that a token-signing key can be
+retired without touching old evidence.
 It MUST NOT sign a checkpoint that nobody compared with the one before it: that is the sequencer's part.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection
 
 from gateway.audit.entry import Sealed
 from gateway.audit.proofs import NOTE_KEY, SIGNATURE_MARK, WITNESS_KEY, Checkpoint, VerifierKey
@@ -46,6 +48,11 @@ class NoteKey:
         encoded = base64.b64encode(self.verifier.id + signature).decode()
         return f"{SIGNATURE_MARK}{self.name} {encoded}\n"
 
+    def signers(self, connection: Connection, at: datetime) -> Sequence[NoteKey]:
+        """This key alone, whenever it is asked: what signs a log without a keyring."""
+        del connection, at
+        return (self,)
+
 
 def log_key(origin: str, seed: bytes) -> NoteKey:
     """The key of the log of this name; `seed` is derived for this purpose, 32 bytes."""
@@ -67,10 +74,10 @@ def checkpoint_body(origin: str, size: int, root: bytes) -> bytes:
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 
-def signed_checkpoint(key: NoteKey, size: int, root: bytes, at: datetime) -> str:
-    """The whole note of a checkpoint."""
-    body = checkpoint_body(key.name, size, root)
-    return body.decode() + "\n" + key.line(body, at)
+def signed_checkpoint(keys: Sequence[NoteKey], size: int, root: bytes, at: datetime) -> str:
+    """The whole note of a checkpoint, signed by each of these keys of the log."""
+    body = checkpoint_body(keys[0].name, size, root)
+    return body.decode() + "\n" + "".join(key.line(body, at) for key in keys)
 
 
 def cosigned(note: str, lines: list[str]) -> str:
@@ -92,12 +99,14 @@ class Receipts:
 
     def __init__(self, origin: str, seed: bytes) -> None:
         self._origin = origin
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        public = self._key.public_key().public_bytes_raw()
-        thumb = {"crv": "Ed25519", "kty": "OKP", "x": _unpadded(public)}
-        self._kid = _unpadded(hashlib.sha256(orjson.dumps(thumb)).digest())  # RFC 7638
-        self.jwk = {**thumb, "kid": self._kid, "use": "sig", "alg": "Ed25519"}
-        self._head = _unpadded(orjson.dumps({"alg": "Ed25519", "kid": self._kid, "typ": RECEIPT_TYPE}))
+        self.sign_with(seed)
+
+    def sign_with(self, seed: bytes) -> None:
+        """Sign with another key from now on; `seed` is derived for this purpose, 32 bytes."""
+        key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.jwk = public_jwk(key)
+        head = _unpadded(orjson.dumps({"alg": "Ed25519", "kid": self.jwk["kid"], "typ": RECEIPT_TYPE}))
+        self._signer = (head, key)  # at once, because another thread may be signing
 
     def sign(self, logged: Sealed) -> str:
         """The receipt of an answer whose entry is on disk.
@@ -117,8 +126,16 @@ class Receipts:
             "response": body.get("response_hash"),
             "agreement": agreement["sha256"] if agreement else None,
         }
-        signed = f"{self._head}.{_unpadded(orjson.dumps(claims))}"
-        return f"{signed}.{_unpadded(self._key.sign(signed.encode()))}"
+        head, key = self._signer
+        signed = f"{head}.{_unpadded(orjson.dumps(claims))}"
+        return f"{signed}.{_unpadded(key.sign(signed.encode()))}"
+
+
+def public_jwk(key: Ed25519PrivateKey) -> dict[str, str]:
+    """The public half as a JWK (RFC 8037), its RFC 7638 thumbprint as `kid`."""
+    thumb = {"crv": "Ed25519", "kty": "OKP", "x": _unpadded(key.public_key().public_bytes_raw())}
+    kid = _unpadded(hashlib.sha256(orjson.dumps(thumb)).digest())
+    return {**thumb, "kid": kid, "use": "sig", "alg": "Ed25519"}
 
 
 def _unpadded(data: bytes) -> str:

@@ -134,6 +134,17 @@ audit_shapes = Table(
     Column("samples", JSON, nullable=False),  # ids of the first few of them
 )
 
+# The public halves of the keys that sign checkpoints, receipts and messages; see gateway.audit.keyring.
+audit_keys = Table(
+    "audit_keys",
+    metadata,
+    Column("purpose", String(16), primary_key=True),  # log | receipts | messages
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("public", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=True),  # until when it signs; none for the newest
+)
+
 # The log's name, given once: witnesses know the log by it, wherever the gateway moves to.
 audit_identity = Table(
     "audit_identity",

@@ -6,21 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.audit.keyring import EvidenceKeyring
 from gateway.audit.ledger import Ledger
 from gateway.audit.sequencer import Sequencer, log_origin
-from gateway.audit.signing import NoteKey, Receipts, log_key, origin_of
+from gateway.audit.signing import Receipts, origin_of
 from gateway.database import Database
 from gateway.keys import Keys
-
-_CHECKPOINT_PURPOSE = "audit checkpoint signing"
-_RECEIPT_PURPOSE = "audit receipt signing"
 
 
 @dataclass(frozen=True, slots=True)
 class TransparentLog:
     """Everything about the log but the appending, which `AuditLog` does."""
 
-    key: NoteKey
+    keyring: EvidenceKeyring
     receipts: Receipts
     ledger: Ledger
     sequencer: Sequencer
@@ -28,16 +26,15 @@ class TransparentLog:
     @property
     def origin(self) -> str:
         """The log's name; witnesses and receipts know it by this."""
-        return self.key.name
+        return self.keyring.origin
+
+    def refresh(self) -> int:
+        """Sign receipts with the newest key, says how many versions behind it was. Blocks."""
+        return self.keyring.refresh(self.receipts)
 
 
 def open_log(database: Database, keys: Keys, issuer: str, clock: Callable[[], datetime]) -> TransparentLog:
     """Open the log of this database; a new one is named after the gateway's address, for good."""
     origin = log_origin(database, origin_of(issuer))
-    key = log_key(origin, keys.derive(_CHECKPOINT_PURPOSE))
-    return TransparentLog(
-        key,
-        Receipts(origin, keys.derive(_RECEIPT_PURPOSE)),
-        Ledger(database),
-        Sequencer(database, key, clock),
-    )
+    keyring = EvidenceKeyring(database, keys, origin, clock)
+    return TransparentLog(keyring, keyring.receipts(), Ledger(database), Sequencer(database, keyring, clock))

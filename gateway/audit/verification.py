@@ -28,8 +28,7 @@ Progress = Callable[[int, int], None]
 
 def verify(
     database: Database,
-    key: VerifierKey,
-    *,
+    *keys: VerifierKey,
     first: int = 0,
     last: int | None = None,
     kept_notes: Sequence[str] = (),
@@ -39,11 +38,11 @@ def verify(
 
     All hashes are recomputed up to every signed root; texts are read from entry `first` to `last` only
     (inclusive). `kept_notes` are checkpoints that somebody kept elsewhere: they tell when a database was
-    rolled back as a whole. Raises Unproven when a checkpoint is not signed by `key`.
+    rolled back as a whole. Raises Unproven when a checkpoint is not signed by any of the log's `keys`.
     """
     with database.reading() as connection:
         notes = connection.execute(select(audit_checkpoints.c.note)).scalars().all()
-        checkpoints = [open_checkpoint(note, key) for note in (*notes, *kept_notes)]
+        checkpoints = [open_checkpoint(note, *keys) for note in (*notes, *kept_notes)]
         signed: int = connection.execute(select(func.max(audit_checkpoints.c.size))).scalar() or 0
         total = max(tree_size(connection), signed)
         span = range(first, total if last is None else last + 1)
@@ -53,12 +52,15 @@ def verify(
         return replace(report, finding=finding)
 
 
-def dump(database: Database, key: VerifierKey) -> Iterator[bytes]:
-    """The whole log as JSON lines, for the stand-alone verifier: checkpoints, tree hashes, entries."""
+def dump(database: Database, *keys: VerifierKey) -> Iterator[bytes]:
+    """The whole log as JSON lines, for the stand-alone verifier: checkpoints, tree hashes, entries.
+
+    `keys` are told for people to compare; nobody trusts a key that comes with the evidence.
+    """
     with database.reading() as connection:
         notes = connection.execute(select(audit_checkpoints.c.note).order_by(audit_checkpoints.c.size))
         total = tree_size(connection)
-        head = {"gapura_log": 1, "key": str(key), "checkpoints": list(notes.scalars())}
+        head = {"gapura_log": 1, "keys": [*map(str, keys)], "checkpoints": list(notes.scalars())}
         yield json.dumps(head).encode() + b"\n"
         hashes = _leaf_hashes(connection, total)
         for number, row in enumerate(_rows(connection, total, range(total))):

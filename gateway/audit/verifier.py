@@ -5,8 +5,10 @@ a court or a partner can check evidence without the gateway; the gateway checks 
 It MUST NOT import anything else of the project, MUST NOT trust a key that the evidence itself brings, and
 MUST NOT write or send anything but words.
 
-    python verify.py bundle bundle.json --key VKEY [--request FILE] [--response FILE] [--witness VKEY ...]
-    python verify.py log log.jsonl --key VKEY [--checkpoint FILE ...]
+    python verify.py bundle bundle.json --key VKEY ... [--request FILE] [--response FILE] [--witness VKEY ...]
+    python verify.py log log.jsonl --key VKEY ... [--checkpoint FILE ...]
+
+`--key` is repeated for a log whose key was rotated: each key that is given is trusted.
 """
 
 from __future__ import annotations
@@ -279,8 +281,7 @@ def _json_line(line: bytes) -> dict[str, Any]:
 
 def check_bundle(
     bundle: dict[str, Any],
-    key: VerifierKey,
-    *,
+    *keys: VerifierKey,
     request: bytes | None = None,
     response: bytes | None = None,
     witnesses: Sequence[VerifierKey] = (),
@@ -289,11 +290,10 @@ def check_bundle(
     entry = json.loads(bundle["entry"])
     digest = hashlib.sha256(bundle["entry"].encode()).digest()
     proof = InclusionProof.parse(bundle["proof"])
-    checkpoint = proof.check(digest, key)
-    asked = f"{entry['consumer']} asked ({entry['operation']}) at {entry['at']}; {entry['outcome']}"
+    checkpoint = proof.check(digest, *keys)
     proven = [
-        f"Entry {proof.index} of {key.name} is in its signed tree of {checkpoint.size} entries.",
-        f"The entry speaks of exchange {entry['exchange_id']}: {asked}.",
+        f"Entry {proof.index} of {checkpoint.origin} is in its signed tree of {checkpoint.size} entries.",
+        f"The entry speaks of {_spoken_of(entry)}.",
     ]
     _refuse_retold(bundle, entry)
     agreement = bundle.get("agreement")
@@ -304,16 +304,32 @@ def check_bundle(
     for name, message in (("request", request), ("response", response)):
         if message is None:
             continue
+        if _is_act(entry):
+            raise Unproven(f"the entry is of an administrative act, which has no {name}")
         salted = hashlib.sha256(bytes.fromhex(bundle["salt"]) + message).hexdigest()
         if salted != entry.get(f"{name}_hash"):
             raise Unproven(f"the given {name} is not the one that was logged")
         proven.append(f"The given {name} is, byte for byte, the one that was logged.")
-    proven.append("Not covered by this proof: the consumer's name, sector and keys, which are as registered.")
+    registered = "the consumer's name, sector and keys, as registered"
+    beside = "who uses the account" if _is_act(entry) else registered
+    proven.append(f"Not covered by this proof: {beside}.")
     for witness in witnesses:
         if not checkpoint.signed_by(witness):
             raise Unproven(f"{witness.name} has not cosigned the checkpoint of size {checkpoint.size}")
         proven.append(f"{witness.name} cosigned it: no other history was shown to that witness.")
     return proven
+
+
+def _is_act(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("kind") == "act")
+
+
+def _spoken_of(entry: Mapping[str, Any]) -> str:
+    if _is_act(entry):
+        done = f"{entry['actor']} did {entry['act']} to {entry['object']} at {entry['at']}"
+        return f"act {entry['act_id']}: {done}"
+    asked = f"{entry['consumer']} asked ({entry['operation']}) at {entry['at']}; {entry['outcome']}"
+    return f"exchange {entry['exchange_id']}: {asked}"
 
 
 def _refuse_retold(bundle: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
@@ -339,15 +355,15 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     parser = argparse.ArgumentParser(description="Checks evidence of a Gapura gateway, offline.")
     parser.add_argument("what", choices=("bundle", "log"))
     parser.add_argument("file", type=Path)
-    parser.add_argument("--key", required=True, help="the log's key, from a source you trust")
+    parser.add_argument("--key", action="append", required=True, help="the log's, from who you trust")
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="kept elsewhere")
     parser.add_argument("--request", type=Path)
     parser.add_argument("--response", type=Path)
     parser.add_argument("--witness", action="append", default=[], help="a key that must have cosigned")
     given = parser.parse_args(arguments)
     try:
-        key = VerifierKey.parse(given.key)
-        proven = _bundle(given, key) if given.what == "bundle" else _log(given, key)
+        keys = [VerifierKey.parse(text) for text in given.key]
+        proven = _bundle(given, keys) if given.what == "bundle" else _log(given, keys)
     except Unproven as reason:
         say(f"NOT PROVEN: {reason}")
         return 1
@@ -359,21 +375,21 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     return 0
 
 
-def _bundle(given: argparse.Namespace, key: VerifierKey) -> list[str]:
+def _bundle(given: argparse.Namespace, keys: Sequence[VerifierKey]) -> list[str]:
     return check_bundle(
         json.loads(given.file.read_bytes()),
-        key,
+        *keys,
         request=given.request.read_bytes() if given.request else None,
         response=given.response.read_bytes() if given.response else None,
         witnesses=[VerifierKey.parse(text) for text in given.witness],
     )
 
 
-def _log(given: argparse.Namespace, key: VerifierKey) -> list[str]:
+def _log(given: argparse.Namespace, keys: Sequence[VerifierKey]) -> list[str]:
     with given.file.open("rb") as lines:
         notes, found, held = read_dump(lines)
         notes += [path.read_text(encoding="utf-8") for path in given.checkpoint]
-        report = check_log(found, held, [open_checkpoint(note, key) for note in notes])
+        report = check_log(found, held, [open_checkpoint(note, *keys) for note in notes])
     if report.finding:
         raise Unproven(str(report.finding))
     erased = f"; erased under an order: {', '.join(map(str, report.erased))}" if report.erased else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,9 +24,12 @@ Fetch = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One witness of one log. `state` is the file with the last checkpoint that it cosigned."""
+    """One witness of one log. `state` is the file with the last checkpoint that it cosigned.
 
-    log_key: VerifierKey
+    `log_keys` are those of the log that the witness was given and trusts; after a rotation, old and new.
+    """
+
+    log_keys: Sequence[VerifierKey]
     own_key: NoteKey
     state: Path
 
@@ -36,7 +39,7 @@ class Witness:
         Raises Unproven when the log is not its own, went back, or shows another history than before.
         """
         note = fetch("checkpoint").decode()
-        checkpoint = open_checkpoint(note, self.log_key)
+        checkpoint = open_checkpoint(note, *self.log_keys)
         if seen := self._seen():
             if seen.size < checkpoint.size:
                 proof = _tree(checkpoint.size, fetch).consistency_proof(seen.size, checkpoint.size)
@@ -50,7 +53,7 @@ class Witness:
     def _seen(self) -> Checkpoint | None:
         if not self.state.exists():
             return None
-        return open_checkpoint(self.state.read_text(encoding="utf-8"), self.log_key)
+        return open_checkpoint(self.state.read_text(encoding="utf-8"), *self.log_keys)
 
 
 def _tree(size: int, fetch: Fetch) -> Tree:

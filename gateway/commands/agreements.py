@@ -11,13 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.agreements.files import apply_folder, export_folder
+from gateway.agreements.exporting import export_folder
+from gateway.agreements.files import Way, apply_folder
+from gateway.agreements.folders import read_folder
 from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, Version
+from gateway.agreements.numbering import not_raised
 from gateway.agreements.reading import DICTIONARY_NAME
 from gateway.agreements.refused import difference_in_words
 from gateway.agreements.store import PolicyStore
 from gateway.civil_day import civil_day
-from gateway.commands import policy_acts
+from gateway.commands import policy_acts, trying
 from gateway.commands.policy_store import (
     As,
     Format,
@@ -28,6 +31,8 @@ from gateway.commands.policy_store import (
     opened_store,
     policy,
     print_json,
+    print_lines,
+    versions_kept,
 )
 from gateway.commands.policy_words import (
     agreement_lines,
@@ -35,6 +40,8 @@ from gateway.commands.policy_words import (
     applied_lines,
     difference_lines,
     done_line,
+    suspension_facts,
+    suspension_lines,
     version_facts,
     version_line,
 )
@@ -60,7 +67,8 @@ is kept, with who wrote and who approved it. A change counts on every worker at 
   approved   it may be activated
   active     it decides requests; a draft that only narrows may go here
   suspended  nothing is answered until another approver resumes it
-  over       superseded by a version, revoked by an act, expired by its days
+  over       superseded by a version, revoked by an act, expired by its days;
+             discarded if it never counted
 
 \b
   gapura agreements check DIR              does all load, do all cases hold
@@ -79,15 +87,19 @@ _Folder = Annotated[
         show_default=False,
     ),
 ]
+# As `terraform plan -detailed-exitcode` has one for "nothing failed, and yet": 2 is any error's already.
+_SOMETHING_REMAINS = 3
 _KINDS_BY_FOLDER: dict[str, Kind] = {"agreements": "agreement", "programmes": "programme"}
 
 
 @app.command()
 def check(folder: _Folder = None, output: Format = "text") -> None:
-    """Load every policy of a folder strictly and run the cases of every agreement. Touches no database.
+    """Load every policy of a folder strictly, and run the cases of every agreement. Changes nothing.
+
+    Where the settings lead to a store, a text that differs from it has to have its `version` raised.
 
     Mistakes are told as FILE:LINE: expected ..., got ..., write ...; all of them at once. Ends with 0 if
-    everything loads and every case holds, with 1 if not.
+    everything loads, every case holds and every number is right, with 1 if not.
     """
     folder = _folder(folder)
     try:
@@ -95,14 +107,19 @@ def check(folder: _Folder = None, output: Format = "text") -> None:
         problems = [problem for one in checked for problem in one.problems]
     except PolicyError as error:
         checked, problems = [], error.problems
+    versions = versions_kept()
+    if versions is not None:
+        problems = [*problems, *not_raised(read_folder(folder), versions, folder)]
     if output == "json":
         counted = {one.agreement.id: one.cases for one in checked}
-        print_json({"agreements": counted, "problems": problems})
+        print_json({"agreements": counted, "problems": problems, "compared_with_store": versions is not None})
     else:
         for one in checked:
             result = "holds" if not one.problems else f"{len(one.problems)} problems"
             print(f"{one.agreement.id:32} version {one.agreement.version:<3} {one.cases:3} cases  {result}")
         print("\n".join(problems) if problems else _all_hold(len(checked), sum(one.cases for one in checked)))
+        if versions is None:
+            print("There is no store of policies here, so whether `version` was raised was not checked.")
     if problems:
         raise typer.Exit(1)
 
@@ -111,24 +128,22 @@ def check(folder: _Folder = None, output: Format = "text") -> None:
 def list_policies(output: Format = "text") -> None:
     """List every policy: what is in force, how it stands today, and what is being worked on."""
     with opened_store() as opened:
-        versions, book = opened.store.versions(), opened.store.book()
+        versions, book, approvers = opened.store.versions(), opened.store.book(), opened.approvers()
     latest = {(one.kind, one.name): one for one in reversed(versions)}  # the newest comes last and stays
     in_force = {(one.kind, one.name): one for one in versions if one.state in IN_FORCE}
     being_made = {(one.kind, one.name): one for one in versions if one.state in OPEN}
     agreements = {one.id: one for one in book.agreements}
-    facts = [
-        _listed(
-            in_force.get(key, newest),
-            being_made.get(key),
-            agreements.get(key[1]) if key[0] == "agreement" else None,
-        )
-        for key, newest in sorted(latest.items())
-    ]
+    shown = {key: in_force.get(key, newest) for key, newest in sorted(latest.items())}
+    facts = {
+        key: _listed(version, being_made.get(key), agreements.get(key[1]) if key[0] == "agreement" else None)
+        for key, version in shown.items()
+    }
     if output == "json":
-        print_json(facts)
+        print_json([one | suspension_facts(shown[key], approvers) for key, one in facts.items()])
         return
-    for one in facts:
+    for key, one in facts.items():
         print("  ".join(str(one[name]) for name in ("policy", "version", "standing")))
+        print_lines(suspension_lines(shown[key], approvers))
         if "consumer" in one:
             print(f"    {one['consumer']}, purpose {one['purpose']}")
             print(f"    {one['valid_from']} to {one['valid_until']}, both days included")
@@ -147,11 +162,13 @@ def show(
     with opened_store() as opened:
         opened.known(kind, name)
         found, book = opened.store.get(kind, name, version), opened.store.book()
+        approvers = opened.approvers()
     if output == "json":
         texts = {"text": found.text.decode(), "cases": found.cases.decode()}
-        print_json(version_facts(found) | texts)
+        print_json(version_facts(found) | suspension_facts(found, approvers) | texts)
         return
     print(version_line(found))
+    print_lines(suspension_lines(found, approvers))
     agreement = _readable(found, book) if kind == "agreement" else None
     print(found.text.decode() if agreement is None else "\n".join(agreement_lines(agreement, book, _today())))
 
@@ -190,7 +207,8 @@ def diff(
         print_json(told | difference_in_words(difference))
         return
     beside = f"version {old.version} ({old.state})" if old is not None else "nothing"
-    print(f"{kind}/{name} against {beside}")
+    compared = f"version {number}" if number is not None else target
+    print(f"{kind}/{name}, {compared}, against {beside}")
     print("\n".join(difference_lines(difference)))
 
 
@@ -198,19 +216,35 @@ def diff(
 def apply(
     folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, exists=True)],
     acting_as: As,
+    policy_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Only these of the folder.", show_default=False),
+    ] = None,
     activate: Annotated[
         bool, typer.Option("--activate", help="Activate what only narrows, submit what does not.")
+    ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Go on with drafts that others wrote too.")
     ] = False,
     reason: Reason = "",
     output: Format = "text",
 ) -> None:
     """Bring a folder's texts into the store, as far as one person may, and say what remains for whom.
 
-    Nothing is ended: a file that is missing is reported. Ends with 1 if a text has to be mended.
-    """
+    Nothing is ended: a file that is missing is reported. Whoever goes on with a draft is one of its editors,
+    and cannot approve it.
+
+    \b
+    Ends with 0  nothing remains for anybody else
+              1  a text has to be mended
+              2  nothing could be done, such as for want of a role
+              3  something remains: for an approver, or because a draft, a missing file or what was ended
+                 stands against the folder
+    """  # noqa: D301 - the backspace is meant: behind it lines are not joined
+    only = [policy(written) for written in policy_ids or ()]
     with opened_store() as opened:
-        actor = opened.acting_as(acting_as)
-        applied = apply_folder(opened.store, folder, actor, activate=activate, reason=reason)
+        way = Way(opened.acting_as(acting_as), reason, activate, take_over)
+        applied = apply_folder(opened.store, folder, way, only)
     if output == "json":
         print_json([applied_facts(one) for one in applied])
     else:
@@ -221,6 +255,8 @@ def apply(
         print(f"{unchanged} of {len(applied)} policies are unchanged.")
     if any(one.broken for one in applied):
         raise typer.Exit(1)
+    if any(one.remains for one in applied):
+        raise typer.Exit(_SOMETHING_REMAINS)
 
 
 @app.command("export")
@@ -244,6 +280,7 @@ def export(
 
 
 policy_acts.register(app)
+trying.add_to(app)
 
 
 def _compared(opened: OpenStore, target: str) -> tuple[Kind, str, bytes, int | None]:

@@ -32,6 +32,13 @@ app = typer.Typer(help="Maps: names and borders of regions, and what is said of 
 _FROM_SERVER = "big"
 _Level = Literal["province", "regency", "district", "village"]
 _LevelOption = Annotated[_Level, typer.Option(help="What each feature or row is.", show_default=False)]
+_AcceptShrink = Annotated[
+    bool,
+    typer.Option(
+        "--accept-shrink",
+        help="Go on although more would go than GAPURA_MOST_SHRINK_PERCENT (default 20) allows unasked.",
+    ),
+]
 _Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], show_default=False)]
 
 
@@ -62,19 +69,39 @@ def import_map(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", help="The sources.toml to use; default: the gateway's own setting."),
+        typer.Option(
+            "--file", help="The sources.toml to use; default GAPURA_SOURCES or GAPURA_HOME/sources.toml."
+        ),
     ] = None,
+    accept_shrink: _AcceptShrink = False,
 ) -> None:
     """Bring one level of an edition into the store, from a map server or a file.
 
     The store changes once, when all has come: an import that fails leaves it as it was. The same again
     changes nothing. Areas that come no more are removed.
-    """
+
+    A file is a GeoJSON FeatureCollection in WGS 84, longitude first, of Polygons or MultiPolygons. Of a
+    feature's properties these are read, in upper or lower case: BIG's where the first feature has its code,
+    else plain `code` and `name`.
+
+    \b
+    level      code                     name
+    province   KDPPUM            code   WADMPR  name
+    regency    KDPKAB or KDBPUM  code   WADMKK  name
+    district   KDCPUM            code   WADMKC  name
+    village    KDEPUM            code   WADMKD  name
+
+    Both are text. A code is dotted as Kemendagri writes it, such as "35.78" or "35.78.08.1001": a number has
+    lost its dots and is rejected. BIG's codes of the levels above must agree where they are given, and its
+    METADATA dates the border.
+    """  # noqa: D301 - the backspace is meant: behind it lines are not joined
     wanted = _wanted(level, edition, valid_from.date(), valid_until, within)
     rejects = rejects or load_settings().home / "areas-rejected.csv"
     with opened_database() as database:
         try:
-            report = asyncio.run(_import(database, source, wanted, rejects, file))
+            report = asyncio.run(
+                _import(database, source, wanted, rejects, file, _most_gone_percent(accept_shrink))
+            )
         except BadInput:
             if rejects.exists():
                 sys.stderr.write(f"What was rejected, one by one: {rejects}\n")
@@ -91,6 +118,10 @@ def import_map(
         )
 
 
+def _most_gone_percent(accept_shrink: bool) -> int | None:
+    return None if accept_shrink else load_settings().most_shrink_percent
+
+
 def _wanted(
     level: _Level, edition: str, valid_from: date, valid_until: datetime | None, within: str | None
 ) -> Wanted:
@@ -100,14 +131,19 @@ def _wanted(
 
 
 async def _import(
-    database: Database, source: str, wanted: Wanted, rejects: Path, file: Path | None
+    database: Database,
+    source: str,
+    wanted: Wanted,
+    rejects: Path,
+    file: Path | None,
+    most_gone_percent: int | None,
 ) -> ImportReport:
     from connectors.transport.failures import SourceFailure  # noqa: PLC0415 - see above
     from gateway.areas import configured, files, importing  # noqa: PLC0415
     from gateway.areas.rejects import RejectFile  # noqa: PLC0415
 
     if source == _FROM_SERVER:
-        server = configured.read_map_server(file or load_settings().sources)
+        server = configured.read_map_server(file or load_settings().sources_file)
         name, pages = server.settings.authority, server.pull(wanted.level, wanted.edition, wanted.within)
     else:
         name, pages = Path(source).name, files.read_file(Path(source), wanted)
@@ -118,6 +154,7 @@ async def _import(
             wanted,
             source=name,
             clock=lambda: datetime.now(UTC),
+            most_gone_percent=most_gone_percent,
             on_rejected=lambda one: rejected.write(one.number, one.code, one.reason, one.detail),
             progress=lambda read, total: bars.update(task, completed=read, total=total),
         )
@@ -146,6 +183,7 @@ def import_table(
     rejects: Annotated[
         Path | None, typer.Option(help="Where to list rows not taken; default FILE.rejects.csv.")
     ] = None,
+    accept_shrink: _AcceptShrink = False,
 ) -> None:
     """Make a table the values of a theme at one level, as of one day.
 
@@ -157,7 +195,13 @@ def import_table(
     rejects = rejects or file.with_name(f"{file.name}.rejects.csv")
     table = themes.Table(theme, level, as_of.date(), source)
     with opened_database() as database, RejectFile(rejects) as rejected:
-        report = themes.import_values(database, file, table, on_rejected=rejected.write)
+        report = themes.import_values(
+            database,
+            file,
+            table,
+            most_gone_percent=_most_gone_percent(accept_shrink),
+            on_rejected=rejected.write,
+        )
     _print_values(report, table.as_of, theme, rejects)
 
 

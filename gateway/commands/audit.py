@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from gateway.audit import erasure
 from gateway.audit.bundle import bundle as make_bundle
-from gateway.audit.proofs import Unproven
+from gateway.audit.proofs import Checkpoint, InclusionProof, Unproven, VerifierKey
 from gateway.audit.publication import standalone_verifier
 from gateway.audit.transparency import TransparentLog, open_log
 from gateway.audit.verification import dump as dump_log
@@ -68,10 +68,9 @@ def verify(
     """
     kept = [path.read_text(encoding="utf-8") for path in checkpoint or ()]
     with _opened() as (database, _keys, log), _progress("Recomputing the log") as progress:
+        keys = log.keyring.verifiers()
         try:
-            report = verify_log(
-                database, log.key.verifier, first=first, last=last, kept_notes=kept, progress=progress
-            )
+            report = verify_log(database, *keys, first=first, last=last, kept_notes=kept, progress=progress)
         except Unproven as problem:
             _fail(str(problem))
     if report.finding:
@@ -90,8 +89,9 @@ def dump(
     """Write the whole log for the stand-alone verifier. The file holds keyed hashes of people: guard it."""
     with _opened() as (database, _keys, log), file.open("wb") as out:
         file.chmod(0o600)
-        count = sum(out.write(line) > 0 for line in dump_log(database, log.key.verifier))
-    print(f"{count} lines are in {file}. Check: python verify.py log {file} --key '{log.key.verifier}'")
+        keys = log.keyring.verifiers()
+        count = sum(out.write(line) > 0 for line in dump_log(database, *keys))
+    print(f"{count} lines are in {file}. Check: python verify.py log {file} {_as_options(keys)}")
 
 
 @app.command()
@@ -102,25 +102,42 @@ def verifier() -> None:
 
 @app.command()
 def key() -> None:
-    """Show the log's public key. Give it to partners and witnesses by another way than this gateway."""
+    """Show the log's public keys, the newest first; more than one after a rotation.
+
+    Give them to partners and witnesses by another way than this gateway.
+    """
     with _opened() as (_database, _keys, log):
-        print(log.key.verifier)
+        for one in log.keyring.verifiers():
+            print(one)
 
 
 @app.command()
 def bundle(
-    exchange_id: _Exchange,
+    reference: Annotated[
+        UUID,
+        typer.Argument(
+            metavar="ID",
+            help="The exchange_id of an answer, or the reference of an act of staff.",
+            show_default=False,
+        ),
+    ],
     file: Annotated[
         Path | None, typer.Option("--output", help="Where to write; else bundle-ID.json.")
     ] = None,
 ) -> None:
-    """Write one file that proves an exchange offline. With its salt a NIK can be guessed: guard it."""
-    target = file or Path(f"bundle-{exchange_id}.json")
+    """Write one file that proves an exchange, or an act of staff, offline.
+
+    With the salt of an exchange a NIK can be guessed: guard the file.
+    """
+    target = file or Path(f"bundle-{reference}.json")
     with _opened() as (database, keys, log):
-        content = make_bundle(log, keys.audit_key, exchange_id, _identity(database))
+        content = make_bundle(log, keys.audit_key, reference, _identity(database))
+        signed = Checkpoint.parse(InclusionProof.parse(content["proof"]).note)
+        signers = [key for key in log.keyring.verifiers() if signed.signed_by(key)][:1]
     target.touch(mode=0o600)
     target.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-    print(f"{target} proves the exchange. Check: python verify.py bundle {target} --key '{content['key']}'")
+    proven = "exchange" if content["consumer"] else "act"
+    print(f"{target} proves the {proven}. Check: python verify.py bundle {target} {_as_options(signers)}")
 
 
 @app.command()
@@ -185,6 +202,10 @@ def _identity(database: Database) -> Callable[[str], dict[str, Any]]:
         }
 
     return identity
+
+
+def _as_options(keys: Sequence[VerifierKey]) -> str:
+    return " ".join(f"--key '{key}'" for key in keys)
 
 
 def _fail(words: str) -> None:

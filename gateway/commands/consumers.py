@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from gateway.commands import signatures
 from gateway.commands.opening import opened_database
 from gateway.errors import BadInput, Conflict, FileUnusable
 from gateway.oauth.consumer_keys import LONGEST_OVERLAP_DAYS, OVERLAP_DAYS
@@ -29,6 +30,7 @@ from gateway.staff.roles import INSTALLATION, Staff
 app = typer.Typer(help="Agencies that may call the gateway, and their public keys.", no_args_is_help=True)
 keys_app = typer.Typer(help="The public keys of one consumer.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+signatures.add_to(app)
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The consumer's id.", show_default=False)]
 _JwkFile = Annotated[

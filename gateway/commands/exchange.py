@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import httpx
 import typer
@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from gateway.errors import BadInput, FileUnusable
+from gateway.errors import FileUnusable
 from gateway.oauth.client import GatewayClient
 from gateway.registry.personas import persona
 from gateway.settings import Settings, load_settings
@@ -23,6 +23,7 @@ from gateway.settings import Settings, load_settings
 if TYPE_CHECKING:
     from gateway.sources.training import Training
 
+_Operation = Literal["eligibility", "records", "agreements", "usage"]
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -73,9 +74,24 @@ def _demonstrate(settings: Settings, sources: Training, *, once: bool) -> None:
 
 
 def ask(
-    operation: Annotated[str, typer.Argument(help="`eligibility` or `records`, or `agreements`.")],
-    consumer: Annotated[str, typer.Option("--as", help="The consumer to ask as.")],
-    purpose: Annotated[str | None, typer.Option(help="A purpose of one of its agreements.")] = None,
+    operation: Annotated[
+        _Operation,
+        typer.Argument(
+            metavar="OPERATION",
+            help="eligibility, records, agreements or usage; see above.",
+            show_default=False,
+        ),
+    ],
+    consumer: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="CONSUMER", help="The consumer to ask as, such as bpjs-kesehatan in the demo."
+        ),
+    ],
+    purpose: Annotated[
+        str | None,
+        typer.Option(help="A purpose of one of its agreements: `gapura ask agreements` lists them."),
+    ] = None,
     programme: Annotated[str | None, typer.Option(help="PBI-JK, PKH, BPNT or BST (for eligibility).")] = None,
     nik: Annotated[
         list[str] | None,
@@ -87,7 +103,11 @@ def ask(
     pseudonym: Annotated[list[str] | None, typer.Option(help="A pseudonym to ask about; repeatable.")] = None,
     subjects: Annotated[
         Path | None,
-        typer.Option(help="JSON file with the list of subjects; - for standard input.", allow_dash=True),
+        typer.Option(
+            help='JSON file with a list of subjects, such as [{"ref": "1", "nik": "..."}]; - for standard '
+            "input.",
+            allow_dash=True,
+        ),
     ] = None,
     field: Annotated[list[str] | None, typer.Option(help="Only this field; repeatable.")] = None,
     on_date: Annotated[
@@ -99,18 +119,35 @@ def ask(
     url: Annotated[
         str | None, typer.Option(help="The gateway; default: GAPURA_PUBLIC_URL or the demo's.")
     ] = None,
+    include: Annotated[
+        bool, typer.Option("--include", "-i", help="Print status and header fields before the answer.")
+    ] = False,
 ) -> None:
     """Ask a running gateway as a consumer and print the answer as JSON.
 
-    Example:  gapura ask eligibility --as bpjs-kesehatan --purpose pbi-jk-eligibility --programme PBI-JK
-    --nik 3578085203849991
-    """
+    \b
+    eligibility  who of these people qualifies: --purpose, --programme, people
+    records      what may be known of them: --purpose, people; perhaps --field
+    agreements   for which purposes you may ask, and what comes back
+    usage        how much of each limit is left today
+
+    People are named by --nik, --pseudonym or --subjects. Ends with 1 where the
+    gateway answers with a problem.
+
+    \b
+    Examples, beside a running `gapura demo`:
+      gapura ask agreements --as bpjs-kesehatan
+      gapura ask eligibility --as bpjs-kesehatan --purpose pbi-jk-eligibility \\
+                 --programme PBI-JK --nik 3578085203849991
+      gapura ask records -i --as dinsos-jatim --purpose regional-verification \\
+                 --field decile --nik 3578085203849991
+    """  # noqa: D301 - the backspace is meant: behind it lines are not joined
     settings = load_settings(public_url=url)
     with httpx.Client(trust_env=False, timeout=60) as http:
         client = _client(settings, consumer, key, http)
-        if operation == "agreements":
-            answer = client.get("/v1/agreements")
-        elif operation in {"eligibility", "records"}:
+        if operation in {"agreements", "usage"}:
+            answer = client.get(f"/v1/{operation}")
+        else:
             body = {
                 "purpose": purpose,
                 "programme": programme,
@@ -120,11 +157,17 @@ def ask(
             }
             given = {name: value for name, value in body.items() if value is not None}
             answer = client.post(f"/v1/{operation}", given)
-        else:
-            raise BadInput("The operation is one of: eligibility, records, agreements.")
+    if include:
+        print(_head(answer))
     print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
     if answer.is_error:
         raise typer.Exit(1)
+
+
+def _head(answer: httpx.Response) -> str:
+    """The status line and the header fields, as they came, with an empty line behind them."""
+    fields = (f"{name}: {value}" for name, value in answer.headers.multi_items())
+    return "\n".join([f"{answer.http_version} {answer.status_code} {answer.reason_phrase}", *fields, ""])
 
 
 def _client(settings: Settings, consumer: str, key: Path | None, http: httpx.Client) -> GatewayClient:
@@ -178,14 +221,16 @@ def _show_json(content: Any) -> None:
 
 
 def _further(settings: Settings) -> str:
-    port = "" if settings.port == 8080 else f"GAPURA_PORT={settings.port} "  # noqa: PLR2004 - the default port
-    gapura = f"{port}.venv/bin/gapura"
+    known = {"GAPURA_HOME": (settings.home, Path(".gapura")), "GAPURA_PORT": (settings.port, 8080)}
+    other = [f"{name}={value} " for name, (value, default) in known.items() if value != default]
+    gapura = f"{''.join(other)}.venv/bin/gapura"
     return (
         "\nAsk further from another terminal:\n"
         f"  {gapura} ask eligibility --as bpjs-kesehatan --purpose pbi-jk-eligibility --programme PBI-JK "
         f"--nik {persona('eligible').nik}\n"
         f"  {gapura} ask agreements --as dinsos-jatim\n"
         f"  {gapura} ask --help\n"
-        f"  GAPURA_SOURCES={settings.sources} .venv/bin/gapura sources\n"
+        f"  {gapura} sources\n"
+        f"  {gapura} areas import big --level regency --edition 2025 --valid-from 2025-04-25\n"
         f"The contract: {settings.issuer}/docs and {settings.issuer}/openapi.json"
     )

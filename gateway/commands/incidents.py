@@ -11,8 +11,9 @@ import typer
 
 from gateway.commands.auditor import AsAuditor, Reason, opened_for_auditor, write_private
 from gateway.errors import BadInput
+from gateway.rights.exposure import Exposure
 from gateway.rights.history import consumer_names
-from gateway.rights.incidents import Exposure, Incident, Told
+from gateway.rights.incidents import Incident, Told
 from gateway.rights.notices import Account, notice_to_authority, notice_to_people
 
 _Id = Annotated[UUID, typer.Argument(metavar="ID", help="The incident's id.", show_default=False)]
@@ -72,7 +73,7 @@ def people(
         exposed, found = incidents.resolve(staff, incidents.get(incident_id), reason)
         ids = [str(person_id) for person_id in found]
     write_private(output, "".join(f"{person_id}\n" for person_id in ids))
-    print(f"{len(ids)} of {exposed} people are in {output}; the others are not in the built-in registry.")
+    print(f"{len(ids)} of {exposed} people are in {output}; the others are not in the registry.")
 
 
 def notices(

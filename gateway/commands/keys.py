@@ -1,4 +1,4 @@
-"""`gapura keys`: the keys that sign access tokens, and the versions of the sector keys that make pseudonyms.
+"""`gapura keys`: the keys that sign access tokens and evidence, and those that make pseudonyms.
 
 The master key has no command: it never changes.
 """
@@ -9,13 +9,19 @@ import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.audit.keyring import LONGEST_OVERLAP_DAYS as LONGEST_EVIDENCE_OVERLAP_DAYS
+from gateway.audit.keyring import PURPOSES, EvidenceKeyring
+from gateway.audit.sequencer import log_origin
+from gateway.audit.signing import origin_of
 from gateway.commands.opening import opened_database
+from gateway.database import Database
 from gateway.errors import FileUnusable
 from gateway.installation import open_keys
 from gateway.keys import JWKS_MAX_AGE_S, Keys
@@ -28,7 +34,8 @@ from gateway.staff.roles import INSTALLATION, Staff
 from policies.pseudonym import UnusablePseudonym
 
 app = typer.Typer(
-    help="The keys that sign access tokens, and those that make pseudonyms.", no_args_is_help=True
+    help="The keys that sign access tokens and evidence, and those that make pseudonyms.",
+    no_args_is_help=True,
 )
 
 _Sector = Annotated[str, typer.Argument(metavar="SECTOR", help="Such as kesehatan.", show_default=False)]
@@ -50,15 +57,27 @@ def _open() -> Keys:
 
 
 @contextmanager
+def _evidence(acting_as: str | None = None) -> Iterator[tuple[EvidenceKeyring, Staff]]:
+    settings = load_settings()
+    with opened_database() as database:
+        keys = open_keys(database, settings.home / "keys", settings.key_source)
+        origin = log_origin(database, origin_of(settings.issuer))
+        yield EvidenceKeyring(database, keys, origin, _now), _actor(database, acting_as)
+
+
+@contextmanager
 def _keyring(acting_as: str | None = None) -> Iterator[tuple[SectorKeyring, Staff]]:
     settings = load_settings()
     folder = settings.home / "keys"
     with opened_database() as database:
         keys = open_keys(database, folder, settings.key_source)
-        actor = INSTALLATION
-        if acting_as is not None:
-            actor = StaffAccounts(database, _now, record_in_audit_log).on_console(acting_as)
-        yield SectorKeyring(database, folder, keys.master, _now), actor
+        yield SectorKeyring(database, folder, keys.master, _now), _actor(database, acting_as)
+
+
+def _actor(database: Database, acting_as: str | None) -> Staff:
+    if acting_as is None:
+        return INSTALLATION
+    return StaffAccounts(database, _now, record_in_audit_log).on_console(acting_as)
 
 
 @app.command("list")
@@ -94,6 +113,54 @@ def retire(
     """
     _open().retire(kid, _now())
     print(f"{kid} is retired: whatever it signed is refused.")
+
+
+@app.command()
+def evidence() -> None:
+    """Show every key that signs the log's checkpoints, receipts or messages, and until when it does."""
+    with _evidence() as (keyring, _):
+        for one in chain.from_iterable(keyring.versions(purpose) for purpose in PURPOSES):
+            until = f"until {one.until:%Y-%m-%d %H:%M:%S} UTC" if one.until else "now"
+            print(f"{one.purpose:8}  v{one.version}  signs {until}  {one.public}")
+
+
+@app.command("rotate-log")
+def rotate_log(
+    overlap_days: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=LONGEST_EVIDENCE_OVERLAP_DAYS,
+            help="For how long the older key signs as well, so that witnesses can change over; 0 for a leak.",
+        ),
+    ],
+    reason: _Reason,
+    acting_as: _As = None,
+) -> None:
+    """Give the audit log a new key. Every older one stays published: old evidence is checked by it."""
+    with _evidence(acting_as) as (keyring, actor):
+        made = keyring.rotate("log", actor=actor.actor, reason=reason, overlap=timedelta(days=overlap_days))
+    print(made.public)
+    print(
+        f"It signs every checkpoint from now on; for {overlap_days} days the older key does so too. Give it "
+        "to partners and witnesses by another way than this gateway."
+    )
+
+
+@app.command("rotate-receipts")
+def rotate_receipts(reason: _Reason, acting_as: _As = None) -> None:
+    """Have receipts signed by a new key. Older ones stay published at /log/keys; a receipt names its own."""
+    with _evidence(acting_as) as (keyring, actor):
+        made = keyring.rotate("receipts", actor=actor.actor, reason=reason)
+    print(f"Receipts have version {made.version} now; running processes take it up within a minute.")
+
+
+@app.command("rotate-messages")
+def rotate_messages(reason: _Reason, acting_as: _As = None) -> None:
+    """Have answers signed (RFC 9421) by a new key. Older ones stay published at /log/keys."""
+    with _evidence(acting_as) as (keyring, actor):
+        made = keyring.rotate("messages", actor=actor.actor, reason=reason)
+    print(f"Messages have version {made.version} now; running processes take it up within a minute.")
 
 
 @app.command()

@@ -17,8 +17,15 @@ from gateway.commands.policy_store import (
     opened_store,
     policy,
     print_json,
+    print_lines,
 )
-from gateway.commands.policy_words import unmet_lines, version_facts, version_line
+from gateway.commands.policy_words import (
+    suspension_facts,
+    suspension_lines,
+    unmet_lines,
+    version_facts,
+    version_line,
+)
 from gateway.errors import NotFound
 
 _Version = Annotated[
@@ -30,8 +37,11 @@ _WORDS: dict[Act, str] = {
     "withdraw": "Take a version that waits back into draft; an approval is forgotten.",
     "approve": "Approve a version that was handed in. Nobody approves what they wrote any part of.",
     "refuse": "Hand a version that waits back to its authors, with a reason.",
+    "discard": "End a version that never counted, whoever wrote it; it stays in the history, and another may "
+    "be begun.",
     "activate": "Put a version into force: at once if it only narrows, else once it is approved.",
-    "suspend": "Have an agreement answer nothing from the next request on, on every worker.",
+    "suspend": "Have an agreement answer nothing from the next request on, on every worker. The consumer "
+    "is told since when, and the reason: name the letter.",
     "resume": "Have a suspended agreement answer again; not by whoever suspended it.",
     "revoke": "End an agreement for good.",
 }
@@ -68,10 +78,12 @@ def _register(app: typer.Typer, act: Act, words: str) -> None:
                     print(f"{act} {kind}/{name} version {number} is not possible:")
                     print("\n".join(unmet_lines(error.unmet)))
                 raise typer.Exit(1) from error
+            approvers = opened.approvers()
         if output == "json":
-            print_json(version_facts(done))
+            print_json(version_facts(done) | suspension_facts(done, approvers))
         else:
             print(version_line(done))
+            print_lines(suspension_lines(done, approvers))
 
 
 def _obvious(opened: OpenStore, kind: Kind, name: str, act: Act) -> Version:

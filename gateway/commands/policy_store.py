@@ -7,19 +7,22 @@ names; the log says that it was done on the console.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import typer
 
 from gateway.agreements.lifecycle import KINDS, Kind, Version
+from gateway.agreements.provided import Provided
 from gateway.agreements.store import PolicyStore
 from gateway.commands.opening import opened_database
 from gateway.database import Database
 from gateway.errors import BadInput, NotFound
+from gateway.migrations import is_current
 from gateway.settings import load_settings
 from gateway.staff.accounts import StaffAccounts
 from gateway.staff.acts import record_in_audit_log
@@ -49,6 +52,10 @@ class OpenStore:
         """The staff member as whom a command acts. Raises NotFound, Conflict."""
         return StaffAccounts(self.database, now, record_in_audit_log).on_console(staff_id)
 
+    def approvers(self) -> tuple[str, ...]:
+        """The accounts that have the role approver now."""
+        return StaffAccounts(self.database, now, record_in_audit_log).holders(["approver"])["approver"]
+
     def known(self, kind: Kind, name: str) -> list[Version]:
         """The versions of a policy, the newest first. Raises NotFound, which names those that there are."""
         versions = self.store.versions(kind, name)
@@ -67,9 +74,32 @@ def now() -> datetime:
 def opened_store() -> Iterator[OpenStore]:
     """The policies' store; an empty one is filled from the folder of the settings, as `serve` does."""
     with opened_database() as database:
-        store = PolicyStore(database, now)
-        store.seed(load_settings().policies)
+        settings = load_settings()
+
+        @cache
+        def provided() -> Provided:
+            # An import that a command which judges nothing need not wait for.
+            from gateway.commands.policy_sources import provided_here  # noqa: PLC0415
+
+            return provided_here(database, settings)
+
+        store = PolicyStore(database, now, provided)
+        store.seed(settings.policies)
         yield OpenStore(store, database)
+
+
+def versions_kept() -> list[Version] | None:
+    """Every version of the store, without making, migrating or filling one; None where there is none to read.
+
+    Raises SettingsInvalid, and StoreUnavailable for a database that is named and cannot be reached.
+    """
+    database = Database(load_settings().effective_database_url)
+    try:
+        if database.is_missing() or not is_current(database):
+            return None
+        return PolicyStore(database, now).versions() or None
+    finally:
+        database.close()
 
 
 def policy(written: str) -> tuple[Kind, str]:
@@ -83,6 +113,12 @@ def policy(written: str) -> tuple[Kind, str]:
     raise BadInput(
         f"ID: expected an agreement's id, or one of {', '.join(f'{each}/NAME' for each in KINDS)}."
     )
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Write for people, each on a line of its own; nothing where there is nothing to say."""
+    for line in lines:
+        print(line)
 
 
 def print_json(content: Any) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from gateway.agreements.files import Applied
 from gateway.agreements.judging import Difference
-from gateway.agreements.lifecycle import Unmet, Version
-from gateway.agreements.refused import in_both_languages
+from gateway.agreements.lifecycle import Unmet, Version, may_resume
+from gateway.agreements.refused import changed_clauses, in_both_languages
 from gateway.agreements.store import Done
+from gateway.civil_day import wib
 from policies.agreement import Agreement, AgreementBook
 from policies.change import Change
 
@@ -29,6 +30,27 @@ def version_facts(version: Version) -> dict[str, Any]:
     facts: dict[str, Any] = {name: getattr(version, name) for name in names}
     moments = {name: getattr(version, name).isoformat() for name in ("created_at", "changed_at")}
     return facts | {"editors": sorted(version.editors), **moments, "etag": version.etag}
+
+
+def suspension_facts(version: Version, approvers: Iterable[str]) -> dict[str, Any]:
+    """Since when (UTC), by whom and why nothing is answered, and who can change that; empty otherwise."""
+    if version.state != "suspended":
+        return {}
+    return {
+        "suspended_since": version.changed_at,
+        "suspended_by": version.suspended_by,
+        "suspended_for": version.reason,
+        "resumable_by": list(may_resume(version, approvers)),
+    }
+
+
+def suspension_lines(version: Version, approvers: Iterable[str]) -> Iterator[str]:
+    """The same for people."""
+    if version.state == "suspended":
+        since = f"{wib(version.changed_at):%Y-%m-%d %H:%M} WIB"
+        yield f"    suspended since {since} by {version.suspended_by}: {version.reason}"
+        able = ", ".join(may_resume(version, approvers)) or "nobody yet: give somebody the role"
+        yield f"    resumed by an approver who neither wrote nor suspended it: {able}"
 
 
 def done_line(done: Done) -> str:
@@ -68,9 +90,11 @@ def unmet_lines(conditions: Iterable[Unmet]) -> Iterator[str]:
 
 
 def applied_lines(applied: Applied) -> Iterator[str]:
-    """What became of one file."""
-    yield f"{applied.kind}/{applied.name} version {applied.version}: {applied.outcome}"
-    if applied.change is not None and applied.outcome != "active":
+    """What became of one file, and in words what that changes or would change."""
+    numbers = f"{applied.version}" if applied.before is None else f"{applied.before} -> {applied.version}"
+    counts = ", from the next request on" if applied.outcome == "active" else ""
+    yield f"{applied.kind}/{applied.name} version {numbers}: {applied.outcome}{counts}"
+    if applied.change is not None:
         yield from change_lines(applied.change)
     yield from unmet_lines(applied.remains)
 
@@ -81,8 +105,10 @@ def applied_facts(applied: Applied) -> dict[str, Any]:
         "kind": applied.kind,
         "name": applied.name,
         "version": applied.version,
+        "before": applied.before,
         "outcome": applied.outcome,
         "direction": applied.change.direction if applied.change is not None else None,
+        "items": changed_clauses(applied.change),
         "remains": [in_both_languages(one) for one in applied.remains],
     }
 
@@ -115,6 +141,13 @@ def agreement_lines(agreement: Agreement, book: AgreementBook, today: date) -> I
         else "none",
         "reasons": "given" if agreement.reasons else "not given",
         "source down": agreement.on_source_failure,
+        "last known": "never stands in"
+        if agreement.last_known_max_age_days is None
+        else f"stands in for {agreement.last_known_max_age_days} days",
+        "history": "shown to the person at once"
+        if agreement.disclosure_delay is None
+        else f"shown to the person after {agreement.disclosure_delay.days} days, "
+        f"{agreement.disclosure_delay.legal_basis}",
     }
     yield f"{agreement.id}, version {agreement.version}"
     for name, clause in clauses.items():

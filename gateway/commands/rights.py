@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import typer
@@ -28,6 +28,7 @@ from gateway.rights.history import consumer_names
 from gateway.rights.pages import copy_as_html, copy_as_json, record_as_html
 from gateway.rights.processing import Span, record_of_processing
 from gateway.rights.usage_report import as_csv, usage_report
+from gateway.rights.wording import HEAD_FOR_STAFF
 
 if TYPE_CHECKING:
     from gateway.app import Services
@@ -57,6 +58,9 @@ def history(
     person_id: _PersonId = None,
     before: Annotated[UUID | None, typer.Option(help="For older accesses: as the page before says.")] = None,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.")] = "text",
+    language: Annotated[
+        Literal["id", "en"], typer.Option(help="Of the text: id, Indonesian, or en, English.")
+    ] = "id",
 ) -> None:
     """Show who looked at a person's record, the newest first. This look is recorded in it too."""
     whom = _whom(nik_file, person_id)
@@ -64,21 +68,31 @@ def history(
         people, page = _awaited(
             services, lambda: services.rights.desk.history(staff, whom, reason, before=before)
         )
-        said = told(page, services.policies.present.dictionary)
+        said = told(page, services.policies.present.dictionary, head=HEAD_FOR_STAFF)
     if output == "json":
         print(json.dumps({"people": [str(one) for one in people], **said}, ensure_ascii=False, indent=1))
         return
-    for person in people:
-        print(f"Person {person}")
+    for line in _history_lines(people, said, language):
+        print(line)
+
+
+def _history_lines(people: Sequence[UUID], said: Mapping[str, Any], language: str) -> Iterator[str]:
+    """A page of a history as text, in one language."""
+    in_english = language == "en"
+    yield from (f"{'Person' if in_english else 'Orang'} {person}" for person in people)
     if len(people) != 1:
-        print(f"The registry knows {len(people)} people under this identifier.")
-    print(said["words"]["id"])
+        yield (
+            f"The registry knows {len(people)} people under this identifier."
+            if in_english
+            else f"Registri mengenal {len(people)} orang dengan pengenal ini."
+        )
+    yield said["words"][language]
     for access in said["accesses"]:
-        print(f"  {access['words']['id']}")
+        yield f"  {access['words'][language]}"
         basis = "; ".join(access["legal_basis"]) or "-"
-        print(f"    {access['purpose'] or '-'}; {basis}; {access['reference']}")
+        yield f"    {access['purpose'] or '-'}; {basis}; {access['reference']}"
     if "before" in said:
-        print(f"Older ones: --before {said['before']}")
+        yield f"{'Older ones' if in_english else 'Yang lebih lama'}: --before {said['before']}"
 
 
 @app.command()

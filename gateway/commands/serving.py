@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 import uvicorn
 
+from gateway.agreements.store import PolicyStore
 from gateway.commands.opening import opened_database
 from gateway.settings import Settings, load_settings
 
@@ -54,7 +56,18 @@ def run_server(settings: Settings) -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema. Safe to repeat, and to run from several machines at once."""
-    with opened_database():
-        pass
+    """Bring the database to the newest schema. Safe to repeat, and to run from several machines at once.
+
+    A database without policies takes those of GAPURA_POLICIES (default: the shipped examples), once: from
+    then on `gapura agreements apply` brings them in.
+    """
+    folder = load_settings().policies
+    with opened_database() as database:
+        store = PolicyStore(database, lambda: datetime.now(UTC))
+        filled = store.seed(folder)
+        policies = len({(version.kind, version.name) for version in store.versions()})
     typer.echo("The schema is current.")
+    if filled:
+        typer.echo(f"The empty store of policies was filled from {folder}: {policies} policies are in force.")
+    else:
+        typer.echo(f"The store holds {policies} policies already; {folder} was not read.")

@@ -26,10 +26,11 @@ def simulate(
         typer.Option(help="Leave this source down, such as bpjs or programmes; repeatable."),
     ] = None,
 ) -> None:
-    """Serve simulators of every source and of the programmes' lists until Ctrl-C.
+    """Serve simulators of every source, of the programmes' lists and of BIG's maps until Ctrl-C.
 
-    They know the registry's synthetic people, and refuse a registry that holds anybody else. A ready-made
-    `sources.toml` and training credentials are written to GAPURA_HOME/training.
+    They know the registry's synthetic people, and refuse a registry that holds anybody else. Maps have real
+    regions with invented borders. `GAPURA_HOME/sources.toml` is written to lead there, with training
+    credentials in GAPURA_HOME/training: every command and `gapura serve` of this home find it.
     """
     from gateway.sources.training import (  # noqa: PLC0415 - only this command waits
         Training,
@@ -48,7 +49,7 @@ def simulate(
         population = training_people(database, people)
     finally:
         database.close()
-    training = Training(population, settings.home / "training", port)
+    training = Training(population, settings.home, port)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

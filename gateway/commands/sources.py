@@ -25,15 +25,20 @@ from connectors.programmes.rows import REJECTIONS
 from connectors.transport.client import Transport
 from connectors.transport.failures import SourceFailure
 from gateway import migrations
+from gateway.audit.entry import SubjectHasher
+from gateway.commands.opening import opened_database
 from gateway.database import Database
 from gateway.errors import BadInput, NotFound
-from gateway.settings import Settings, load_settings
-from gateway.sources.configured import FEEDBACK, read_sources
+from gateway.installation import open_keys
+from gateway.settings import SOURCES_FILE, Settings, load_settings
+from gateway.sources.configured import FEEDBACK, MAPS, read_sources
 from gateway.sources.feedback import FeedbackReport, FeedbackRow, deliver_rows, read_feedback
+from gateway.sources.feedback_acts import record_begun, record_ended
 from gateway.sources.folder import Sources, build_sources
 from gateway.sources.programme_lists import FoundDouble, NotTaken, ProgrammePull, PullReport
 from gateway.sources.reports import FRESH_FOR, SourceOverview, overviews
 from gateway.sources.tables import programme_cursors
+from gateway.staff.roles import INSTALLATION
 
 app = typer.Typer(
     help="The outside sources: how they fare, checking one, pulling a programme's list, feedback to Dukcapil."
@@ -44,9 +49,13 @@ _PROBLEMS: Mapping[str, tuple[str, str]] = {
     "unknown": ("NIK ini tidak ada dalam registri", "nobody in the registry holds this NIK"),
     "ambiguous": ("NIK ini milik beberapa orang", "several people of the registry hold this NIK"),
 }
+_MOMENT = "%Y-%m-%d %H:%M:%SZ"
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 0))
 _File = Annotated[
-    Path | None, typer.Option("--file", help="The sources.toml to use; default: the gateway's own setting.")
+    Path | None,
+    typer.Option(
+        "--file", help="The sources.toml to use; default GAPURA_SOURCES or GAPURA_HOME/sources.toml."
+    ),
 ]
 
 
@@ -60,7 +69,7 @@ async def _opened(settings: Settings, file: Path | None) -> AsyncIterator[tuple[
     database = Database(settings.effective_database_url)
     try:
         await asyncio.to_thread(migrations.migrate, database)
-        sources = build_sources(file or settings.sources, database, _utc_now)
+        sources = build_sources(file or settings.sources_file, database, _utc_now)
         try:
             yield sources, database
         finally:
@@ -84,7 +93,7 @@ async def _show(settings: Settings, file: Path | None) -> None:
     async with _opened(settings, file) as (sources, database):
         names = [state.name for state in sources.states()]
         if not names:
-            print("No outside source is configured.")
+            print(_nothing(settings, file or settings.sources_file))
             return
         seen = {one.name: one for one in await asyncio.to_thread(overviews, database, _utc_now())}
         quotas = {name: await sources.quota_left(name) for name in names}
@@ -93,6 +102,13 @@ async def _show(settings: Settings, file: Path | None) -> None:
     for programme, one in sources.lists.items():
         as_of = pulled.get(one.source.name)
         print(f"List of {programme}: " + (f"as of {as_of}" if as_of else "never pulled"))
+
+
+def _nothing(settings: Settings, file: Path | None) -> str:
+    if file is not None:
+        return f"No outside source is configured in {file}."
+    own = settings.home / SOURCES_FILE
+    return f"No outside source is configured: there is no {own}, and GAPURA_SOURCES names no other file."
 
 
 def _pulled(database: Database) -> dict[str, Any]:
@@ -119,15 +135,25 @@ def _print_table(
         )
     Console().print(table)
     for name in names:
-        told = seen.get(name)
-        if told and told.last_cause:
-            since = told.unavailable_since
-            print(name + (f" (since {since:%Y-%m-%d %H:%M:%SZ})" if since else "") + f": {told.last_cause}")
+        if (told := seen.get(name)) and told.last_cause:
+            print(last_failure_told(told, now))
     if silent := [name for name in names if name not in seen]:
         print(
             f"No serving process reported within {FRESH_FOR.seconds} s on {', '.join(silent)}. "
             "`gapura sources check NAME` asks now."
         )
+
+
+def last_failure_told(one: SourceOverview, now: datetime) -> str:
+    """The last failure with its cause, as what is or as what has been."""
+    failed = f"{one.last_failure:{_MOMENT}} ({_age(one.last_failure, now)}): {one.last_cause}"
+    if one.recovered:
+        again = f"answers again since {one.last_success:{_MOMENT}} at the latest"
+        return f"{one.name}: {again}. Last failure {failed}"
+    if one.unavailable_since is not None:
+        return f"{one.name}: DOWN since {one.unavailable_since:{_MOMENT}}: {one.last_cause}"
+    # What concerned one question only says nothing of the source.
+    return f"{one.name}: its last question failed at {failed}"
 
 
 def _age(moment: datetime | None, now: datetime) -> str:
@@ -141,7 +167,10 @@ def _age(moment: datetime | None, now: datetime) -> str:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A source, such as dukcapil, or a programme with a list.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A source, such as dukcapil, a programme with a list, or big, the map server."),
+    ],
     file: _File = None,
 ) -> None:
     """Ask one source now, about nobody, and say whether it answers us. Costs one call of a quota."""
@@ -152,11 +181,21 @@ async def _check(settings: Settings, name: str, file: Path | None) -> None:
     async with _opened(settings, file) as (sources, _):
         began = time.perf_counter()
         try:
-            await sources.check(name)
+            if name == MAPS:
+                await _check_maps(file or settings.sources_file)
+            else:
+                await sources.check(name)
         except SourceFailure as failure:
             sys.stderr.write(f"{name} does not answer us: {failure.cause}\n")
             raise typer.Exit(1) from None
         print(f"{name} answers ({(time.perf_counter() - began) * 1000:.0f} ms).")
+
+
+async def _check_maps(file: Path | None) -> None:
+    """Maps are no source that is asked about people: their layers are looked at, no area is pulled."""
+    from gateway.areas.configured import read_map_server  # noqa: PLC0415 - Shapely takes its time to import
+
+    await read_map_server(file).check()
 
 
 @app.command()
@@ -168,16 +207,25 @@ def pull(
         typer.Option(help="Where to list rows not taken and double memberships; default GAPURA_HOME/pulls."),
     ] = None,
     within_s: Annotated[float, typer.Option(min=1, help="Stop after this many seconds.")] = 3600,
+    accept_shrink: Annotated[
+        bool,
+        typer.Option(
+            "--accept-shrink",
+            help="Go on although more would end than GAPURA_MOST_SHRINK_PERCENT (default 20) allows unasked.",
+        ),
+    ] = False,
 ) -> None:
     """Bring what is new in a programme's membership list into the registry's enrolments.
 
-    A pull that is cut short goes on where it stopped. The double memberships that it finds are written with
-    both memberships as evidence, by internal person id.
+    A pull that is cut short goes on where it stopped. One that would end a large share of the list's
+    memberships is held: nothing is taken without --accept-shrink. The double memberships that it finds are
+    written with both memberships as evidence, by internal person id.
     """
     settings = load_settings()
     folder = folder or settings.home / "pulls"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    report = asyncio.run(_pull(settings, programme, file, folder, within_s))
+    most_percent = None if accept_shrink else settings.most_shrink_percent
+    report = asyncio.run(_pull(settings, programme, file, folder, within_s, most_percent))
     print(
         f"{programme} as of {report.as_of or 'the last pull'}: {report.pages} pages, {report.taken} "
         f"memberships new or changed, {report.unchanged} unchanged, {report.not_taken.total()} not taken."
@@ -193,7 +241,12 @@ def pull(
 
 
 async def _pull(
-    settings: Settings, programme: str, file: Path | None, folder: Path, within_s: float
+    settings: Settings,
+    programme: str,
+    file: Path | None,
+    folder: Path,
+    within_s: float,
+    most_ended_percent: int | None,
 ) -> PullReport:
     if settings.registry_file:
         raise BadInput(
@@ -208,6 +261,7 @@ async def _pull(
                 database,
                 one.source,
                 exclusive=one.exclusive_pairs,
+                most_ended_percent=most_ended_percent,
                 on_not_taken=lambda row: write_row(_not_taken(row)),
                 on_double=lambda double: write_double(_double(double)),
             )
@@ -231,14 +285,19 @@ def feedback(
     """Deliver data balikan to Dukcapil: what every user of population data owes it in return.
 
     Safe to run again after anything that went wrong: Dukcapil tells what it has already, and nothing counts
-    twice. The file must not be changed in between. Ends with 1 when Dukcapil does not have everything.
+    twice. The file must not be changed in between. Ends with 1 when Dukcapil does not have everything. The
+    audit log holds about whom Dukcapil was told, as their access history does.
     """
     settings = load_settings()
-    service = read_sources(file or settings.sources).feedback
+    service = read_sources(file or settings.sources_file).feedback
     if service is None:
         raise NotFound(f"No feedback service is configured: give sources.toml a section [{FEEDBACK}].")
     rows = read_feedback(returned)
-    report = asyncio.run(_deliver(rows, service))
+    with opened_database() as database:
+        keys = open_keys(database, settings.home / "keys", settings.key_source)
+        record_begun(database, SubjectHasher(keys.audit_key), INSTALLATION, rows, _utc_now())
+        report = asyncio.run(_deliver(rows, service))
+        record_ended(database, INSTALLATION, report, _utc_now())
     print(
         f"{len(rows)} people: {report.delivered} delivered, {report.already_there} already at Dukcapil, "
         f"{len(report.refused)} messages refused."

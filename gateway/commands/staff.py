@@ -127,7 +127,11 @@ def add_token(
     days: Annotated[int, typer.Option(help="How long it is good, 1 to 366.")],
     acting_as: _As = None,
 ) -> None:
-    """Make an API token in some of the account's roles. It is printed this once."""
+    """Make an API token in some of the account's roles. It is printed this once.
+
+    With it automation drafts, submits, suspends, and activates what only narrows. Whatever its roles, it
+    never approves, resumes, or activates what opens more: that takes a person.
+    """
     with _accounts(acting_as) as (_, tokens, actor):
         token, secret = tokens.add(actor, staff_id, name=name, roles=_known(role), days=days)
     print(

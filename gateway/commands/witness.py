@@ -50,7 +50,10 @@ def make_key(
 def witness(
     url: Annotated[str, typer.Argument(metavar="URL", help="Of the gateway.", show_default=False)],
     file: _KeyFile,
-    key: Annotated[str, typer.Option(help="The log's public key, from its operator.")],
+    key: Annotated[
+        list[str],
+        typer.Option(help="The log's public key, from its operator; repeat it to take a new one beside it."),
+    ],
     state: Annotated[Path, typer.Option(help="File that remembers the last cosigned checkpoint.")],
     output: Annotated[Path | None, typer.Option(help="Write the note here instead of handing it in.")] = None,
 ) -> None:
@@ -65,7 +68,7 @@ def witness(
             return http.get(path).raise_for_status().content
 
         try:
-            party = Witness(VerifierKey.parse(key), _read_key(file), state)
+            party = Witness([VerifierKey.parse(text) for text in key], _read_key(file), state)
             checkpoint, note = party.cosign(fetch, datetime.now(UTC))
             if output is not None:
                 output.write_text(note, encoding="utf-8")

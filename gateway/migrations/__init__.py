@@ -19,6 +19,7 @@ from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
 from gateway.pseudonyms import tables as _pseudonyms  # noqa: F401 - registers its tables
 from gateway.registry import tables as _registry  # noqa: F401 - registers its tables
 from gateway.rights import tables as _rights  # noqa: F401 - registers its tables
+from gateway.signatures import tables as _signatures  # noqa: F401 - registers its tables
 from gateway.sources import tables as _sources  # noqa: F401 - registers its tables
 from gateway.staff import tables as _staff  # noqa: F401 - registers its tables
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache, partial
@@ -48,6 +48,7 @@ _NIK_DIGITS = 16
 _IDENTIFIERS_PER_STATEMENT = 10_000
 # Field sets come from agreements, so there are few; the bound keeps odd requests from growing memory.
 _SHAPES_KEPT = 256
+_IDS_PER_READ = 10_000
 
 _ON_DATE = bindparam("on_date", type_=Date())
 _housemates = people.alias("housemates")
@@ -217,6 +218,11 @@ class RegistryConnector:
     async def ping(self) -> None:
         """Return when the registry can be read; raise StoreUnavailable when it cannot."""
         await asyncio.to_thread(self._touch)
+
+    def person_ids(self) -> Iterator[UUID]:
+        """The id of everybody, once; reads the whole registry. Raises StoreUnavailable."""
+        with self._database.reading() as connection:
+            yield from connection.execute(select(people.c.id)).yield_per(_IDS_PER_READ).scalars()
 
     def close(self) -> None:
         """Wait for the batch under way; the connector must not be used afterwards."""

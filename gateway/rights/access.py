@@ -125,10 +125,10 @@ def _rendered(
     return orjson.dumps(answer)
 
 
-def told(history: History, dictionary: Mapping[str, Field]) -> dict[str, Any]:
-    """A page of a history as the API tells it."""
-    head = HEAD if history.accesses else NOBODY
-    page: dict[str, Any] = {"words": both(head), "accesses": listed(history.accesses, dictionary)}
+def told(history: History, dictionary: Mapping[str, Field], *, head: Text = HEAD) -> dict[str, Any]:
+    """A page of a history as the API tells it; `head` speaks to whoever reads it: the person, or staff."""
+    words = head if history.accesses else NOBODY
+    page: dict[str, Any] = {"words": both(words), "accesses": listed(history.accesses, dictionary)}
     if history.before is not None:
         page["before"] = str(history.before)
     return page

@@ -1,35 +1,30 @@
 """Incidents: which people and which fields did one consumer receive in a span of time, and how long is left.
 
-UU 27/2022 art. 46 gives three times 24 hours from the moment at which the failure became known. What is
+UU 27/2022 art. 46 gives three times 24 hours; the clock runs from when the failure became known. What is
 counted is what the log says was told. Whoever serves an incident sees the counts; for the list of people it
 takes a second act. It MUST NOT keep a list of people: the log can say it again.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
-import orjson
 from sqlalchemy import insert, select, update
 
 from gateway.audit.entry import SubjectHasher
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
-from gateway.registry.tables import people
 from gateway.rights import acts
-from gateway.rights.history import TOLD_NOTHING
-from gateway.rights.reading import LoggedEntry, read_entries
+from gateway.rights.exposure import Affected, Exposure, exposure, people_told
 from gateway.rights.tables import incidents
 from gateway.staff.roles import Staff
 
 TIME_TO_TELL = timedelta(hours=3 * 24)
 Told = Literal["people", "authority"]
-_IDS_PER_READ = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +43,31 @@ class Incident:
     authority_told_at: datetime | None
 
     @property
+    def affected(self) -> Affected:
+        """The exchanges that are affected."""
+        return Affected(self.consumer_id, self.first, self.last)
+
+    @property
     def tell_by(self) -> datetime:
         """Until when the people and the authority have to be told (UTC)."""
         return self.known_at + TIME_TO_TELL
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """What the log says that the consumer was told: `fields` is how many people each field was told of.
+class Incidents:
+    """Opens incidents, tells what they come to, and keeps their clock. Blocks.
 
-    People of whom nothing was told (out of scope, not found) are not among them. `decisions` are how many
-    people were judged for each programme. `erased` exchanges can no longer be counted.
+    `everybody` gives the ids of all people of the registry, whichever it is.
     """
 
-    exchanges: int
-    people: frozenset[str]
-    fields: Mapping[str, int]
-    decisions: Mapping[str, int]
-    erased: int
-
-    @property
-    def people_count(self) -> int:
-        """How many people were told of."""
-        return len(self.people)
-
-
-class Incidents:
-    """Opens incidents, tells what they come to, and keeps their clock. Blocks."""
-
-    def __init__(self, database: Database, hasher: SubjectHasher, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        everybody: Callable[[], Iterator[UUID]],
+        hasher: SubjectHasher,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._database = database
+        self._everybody = everybody
         self._hasher = hasher
         self._clock = clock
 
@@ -132,19 +122,17 @@ class Incidents:
             return [Incident(*row) for row in rows]
 
     def exposure(self, incident: Incident) -> Exposure:
-        """What the consumer was told. Reads every exchange of the span."""
-        tally = _Tally()
+        """What the consumer was told, counted by the database."""
         with self._database.reading() as connection:
-            for entry in read_entries(connection, incident.first, incident.last, incident.consumer_id):
-                tally.add(entry)
-        return tally.exposure()
+            return exposure(connection, incident.affected)
 
     def resolve(self, staff: Staff, incident: Incident, reason: str) -> tuple[int, Iterator[UUID]]:
-        """How many people were told of, and the ids of those who are in the built-in registry.
+        """How many people were told of, and the ids of those who are in the registry.
 
         An act of its own, recorded before the first id is given.
         """
-        exposed = self.exposure(incident).people
+        with self._database.reading() as connection:
+            exposed = frozenset(people_told(connection, incident.affected))
         with self._database.unit_of_work() as connection:
             acts.record(
                 connection,
@@ -157,12 +145,11 @@ class Incidents:
             )
         return len(exposed), self._resolved(exposed)
 
-    def _resolved(self, exposed: frozenset[str]) -> Iterator[UUID]:
+    def _resolved(self, exposed: frozenset[bytes]) -> Iterator[UUID]:
         # A hash cannot be turned back: everybody registered is hashed, and whoever is among them is told.
-        with self._database.reading() as connection:
-            for person_id in connection.execute(select(people.c.id)).yield_per(_IDS_PER_READ).scalars():
-                if self._hasher.person(person_id) in exposed:
-                    yield person_id
+        for person_id in self._everybody():
+            if bytes.fromhex(self._hasher.person(person_id)) in exposed:
+                yield person_id
 
     def told(self, staff: Staff, incident: Incident, whom: Told, reason: str) -> Incident:
         """Stop the clock for the people or the authority. Raises Conflict when it was stopped before."""
@@ -175,38 +162,3 @@ class Incidents:
                 raise Conflict("They were told before: the first time counts.")
             acts.record(connection, staff, f"incident.{whom}_told", f"incident/{incident.id}", reason, now)
         return self.get(incident.id)
-
-
-class _Tally:
-    """Counts what entries told, people of the same answer together."""
-
-    def __init__(self) -> None:
-        self.exchanges = self.erased = 0
-        self.by_answer: defaultdict[tuple[tuple[str, ...], str | None], set[str]] = defaultdict(set)
-
-    def add(self, entry: LoggedEntry) -> None:
-        self.exchanges += 1
-        if entry.said is None or entry.subjects is None:
-            # A refusal speaks of nobody; what has no text, or answered without subjects, was erased.
-            self.erased += entry.said is None or entry.said.get("outcome") == "answered"
-            return
-        if entry.said.get("outcome") != "answered":
-            return
-        told = {digest for digest, outcome in orjson.loads(entry.subjects) if outcome not in TOLD_NOTHING}
-        self.by_answer[tuple(entry.said.get("fields", ())), entry.said.get("programme")] |= told
-
-    def exposure(self) -> Exposure:
-        fields: defaultdict[str, set[str]] = defaultdict(set)
-        decisions: defaultdict[str, set[str]] = defaultdict(set)
-        for (names, programme), told in self.by_answer.items():
-            for name in names:
-                fields[name] |= told
-            if programme is not None:
-                decisions[programme] |= told
-        return Exposure(
-            exchanges=self.exchanges,
-            people=frozenset().union(*self.by_answer.values()),
-            fields={name: len(told) for name, told in fields.items() if told},
-            decisions={name: len(told) for name, told in decisions.items() if told},
-            erased=self.erased,
-        )

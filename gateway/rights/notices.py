@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.rights.incidents import Exposure, Incident
+from gateway.rights.exposure import Exposure
+from gateway.rights.incidents import Incident
 from gateway.rights.wording import field_label, moment
 from policies.dictionary import Field
 
@@ -78,6 +79,9 @@ Batas pemberitahuan      : {moment(incident.tell_by)}
    {account.how or _GAP.format(what="bagaimana data pribadi terungkap")}
 3. Upaya penanganan dan pemulihan
    {account.handling or _GAP.format(what="upaya penanganan dan pemulihan")}
+
+4. Masyarakat
+   Diberi tahu juga bila pelayanan publik atau kepentingan masyarakat terdampak (Pasal 46).
 
 Narahubung: {account.contact or _GAP.format(what="nama unit, alamat, telepon")}
 Jumlah di atas dihitung dari log audit bertanda tangan; bukti setiap pertukaran tersedia.

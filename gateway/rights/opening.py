@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+from uuid import UUID
 
 from connectors.base import Connector
 from gateway.agreements.live import LivePolicies
@@ -20,6 +22,14 @@ from gateway.rights.history import Histories
 from gateway.rights.incidents import Incidents
 
 
+class Registry(Connector, Protocol):
+    """The registry, built in or somebody else's: a source that can also say whom it knows."""
+
+    def person_ids(self) -> Iterator[UUID]:
+        """The id of everybody, once; reads the whole registry, a part at a time. Raises StoreUnavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What a person asks through an app, what staff does for them, and the index that both read."""
@@ -33,7 +43,7 @@ class Rights:
 def open_rights(
     *,
     database: Database,
-    registry: Connector,
+    registry: Registry,
     audit: AuditLog,
     audit_key: bytes,
     limits: LimitLedger,
@@ -63,5 +73,5 @@ def open_rights(
             dictionary=lambda: policies.present.dictionary,
             clock=clock,
         ),
-        incidents=Incidents(database, hasher, clock),
+        incidents=Incidents(database, registry.person_ids, hasher, clock),
     )

@@ -98,7 +98,7 @@ def _volume(database: Database, agreement: Agreement, span: Span) -> list[dict[s
     exchanges: defaultdict[str, Counter[str]] = defaultdict(Counter)
     outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
     with database.reading() as connection:
-        for entry in read_entries(connection, *span.moments, agreement.consumer, with_subjects=False):
+        for entry in read_entries(connection, *span.moments, agreement.consumer):
             month = f"{civil_day(entry.at):%Y-%m}"
             said = entry.said
             if said is None:

@@ -17,24 +17,21 @@ _AT_A_TIME = 1_000
 
 @dataclass(frozen=True, slots=True)
 class LoggedEntry:
-    """One outcome. `said` and `subjects` (JSON text) are None where they were erased, or there are none."""
+    """One outcome. `said` is None where it was erased."""
 
     at: datetime
     said: dict[str, Any] | None
-    subjects: str | None
 
 
 def read_entries(
-    connection: Connection, first: datetime, end: datetime, consumer_id: str, *, with_subjects: bool = True
+    connection: Connection, first: datetime, end: datetime, consumer_id: str
 ) -> Iterator[LoggedEntry]:
     """The outcomes of one consumer's exchanges from `first` on and before `end`."""
-    subjects = [audit_entries.c.subjects] if with_subjects else []
-    query = select(audit_entries.c.at, audit_entries.c.entry, *subjects).where(
+    query = select(audit_entries.c.at, audit_entries.c.entry).where(
         audit_entries.c.consumer_id == consumer_id,
         audit_entries.c.kind == "outcome",
         audit_entries.c.at >= first,
         audit_entries.c.at < end,
     )
-    for at, text, *more in connection.execute(query).yield_per(_AT_A_TIME):
-        said = None if text is None else orjson.loads(text)
-        yield LoggedEntry(at, said, more[0] if more else None)
+    for at, text in connection.execute(query).yield_per(_AT_A_TIME):
+        yield LoggedEntry(at, None if text is None else orjson.loads(text))

@@ -128,7 +128,8 @@ def _lines(database: Database, source: str, span: Span) -> dict[tuple[str, str, 
         for at, consumer, intent, ended, outcome in connection.execute(query).yield_per(_AT_A_TIME):
             # An erased intent no longer says which source it asked.
             said: dict[str, Any] = {"sources": [source]} if intent is None else orjson.loads(intent)
-            if source in said["sources"]:
+            # The sandbox asks nobody but a simulator.
+            if source in said["sources"] and not said.get("sandbox"):
                 line = lines[f"{civil_day(at):%Y-%m}", consumer, said.get("purpose") or ""]
                 line.exchanges += 1
                 line.people += said.get("subject_count", 0)

@@ -53,16 +53,30 @@ OPERATIONS: Mapping[str, Text] = {
         "membuka pseudonim atas dasar hukum yang disebut",
         "led a pseudonym back to the person, as the law allows",
     ),
+    "feedback.begun": Text(
+        "menyampaikan data balikan kepada Dukcapil", "returned data to Dukcapil, as its users must"
+    ),
     "rights.history_read": Text("membaca riwayat akses", "read the access history"),
     "rights.exported": Text("membuat salinan data pribadi", "made a copy of the personal data"),
 }
+_WHAT_IS_NAMED = Text(
+    "Gapura tidak menyimpan isi jawaban. Yang disebut adalah elemen yang paling banyak diberikan, dan dalam "
+    "bentuk apa: elemen yang sumbernya tidak menjawab tidak diberikan.",
+    "Gapura does not keep what answers said. Named are the fields that were given at most, and in which "
+    "form: what a source did not answer was not given.",
+)
 HEAD = Text(
     "Daftar ini memuat setiap pertukaran data tentang Anda yang tercatat, kecuali yang menurut hukum belum "
-    "boleh diberitahukan. Gapura tidak menyimpan isi jawaban. Yang disebut adalah elemen yang paling banyak "
-    "diberikan, dan dalam bentuk apa: elemen yang sumbernya tidak menjawab tidak diberikan.",
-    "This list holds every recorded exchange about you, except those that by law may not be told yet. Gapura "
-    "does not keep what answers said. Named are the fields that were given at most, and in which form: what "
-    "a source did not answer was not given.",
+    f"boleh diberitahukan. {_WHAT_IS_NAMED.id}",
+    "This list holds every recorded exchange about you, except those that by law may not be told yet. "
+    f"{_WHAT_IS_NAMED.en}",
+)
+# For whoever reads about somebody else.
+HEAD_FOR_STAFF = Text(
+    "Daftar ini memuat setiap pertukaran data tentang orang ini yang tercatat, kecuali yang menurut hukum "
+    f"belum boleh diberitahukan kepadanya. {_WHAT_IS_NAMED.id}",
+    "This list holds every recorded exchange about this person, except those that by law they may not be "
+    f"told yet. {_WHAT_IS_NAMED.en}",
 )
 NOBODY = Text("Belum ada pertukaran data yang tercatat.", "No exchange of data is on record.")
 _OTHER = Text("tindakan lain", "another act")

@@ -26,7 +26,8 @@ from gateway.sources.reading import Reading
 FEEDBACK = "dukcapil_feedback"
 PROGRAMMES = "programmes"
 # Maps are pulled into a store of their own, and `gateway/areas` reads where from.
-_READ_ELSEWHERE = frozenset({"big"})
+MAPS = "big"
+_READ_ELSEWHERE = frozenset({MAPS})
 _PROGRAMME = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
 _PATH = r"^/[A-Za-z0-9._/-]+$"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,6 +27,8 @@ from connectors.programmes.rows import DoubleMembership, Membership, Page, doubl
 from gateway.database import Database
 from gateway.errors import Conflict
 from gateway.registry.tables import enrolments, people
+from gateway.shrinking import refuse_shrinking
+from gateway.sources.endings import Endings
 from gateway.sources.tables import programme_cursors
 
 _UNTIL_FURTHER_NOTICE = date.max
@@ -73,7 +76,11 @@ class PullReport:
 
 
 class ProgrammePull:
-    """Pulls one list. `on_not_taken` and `on_double` hear of each row concerned once its page is kept."""
+    """Pulls one list. `on_not_taken` and `on_double` hear of each row concerned once its page is kept.
+
+    A pull that would end more than `most_ended_percent` of the list's lasting memberships is held (None:
+    never).
+    """
 
     def __init__(
         self,
@@ -81,12 +88,15 @@ class ProgrammePull:
         source: ProgrammeListSource,
         *,
         exclusive: Collection[frozenset[str]] | None = None,
+        most_ended_percent: int | None = None,
         on_not_taken: Callable[[NotTaken], None] = lambda row: None,  # noqa: ARG005 - heard by nobody
         on_double: Callable[[FoundDouble], None] = lambda double: None,  # noqa: ARG005 - heard by nobody
     ) -> None:
         self._database = database
         self._source = source
         self._exclusive = exclusive
+        self._most_ended_percent = most_ended_percent
+        self._endings = Endings(database, source.name, source.programme)
         self._on_not_taken = on_not_taken
         self._on_double = on_double
         self._statements = _Statements(database)
@@ -94,19 +104,32 @@ class ProgrammePull:
     async def __call__(self, deadline: float) -> PullReport:
         """Pull what is new since the last time, before `deadline` (event-loop time, seconds).
 
-        Raises SourceFailure where the source stops early, with all earlier pages kept; Conflict where another
-        pull of the same list is under way; StoreUnavailable.
+        Raises SourceFailure where the source stops early, with all earlier pages kept; Held where it would
+        end too much, and Conflict where another pull of the same list is under way; StoreUnavailable.
         """
         report = PullReport(self._source.programme)
         stored = await asyncio.to_thread(self._stored_cursor)
         try:
+            await self._survey(stored, deadline)
             stored = await self._follow(stored, stored, report, deadline)
         except CursorExpired:
             if report.pages or stored is None:
                 raise
             report.begun_anew = True
+            await self._survey(None, deadline)
             await self._follow(None, stored, report, deadline)
         return report
+
+    async def _survey(self, cursor: str | None, deadline: float) -> None:
+        """Read what comes from `cursor` on and keep nothing; raises Held where it would end too much."""
+        if self._most_ended_percent is None or not (held := await asyncio.to_thread(self._endings.held)):
+            return
+        ended = 0
+        async with aclosing(self._source.pages(cursor, deadline)) as pages:
+            async for page in pages:
+                ended += await asyncio.to_thread(self._endings.among, page)
+        what = f"memberships of {self._source.programme}"
+        refuse_shrinking(what, held=held, gone=ended, most_percent=self._most_ended_percent)
 
     async def _follow(
         self, cursor: str | None, stored: str | None, report: PullReport, deadline: float

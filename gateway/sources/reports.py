@@ -47,6 +47,12 @@ class SourceOverview:
     last_cause: str | None
     unavailable_since: datetime | None
 
+    @property
+    def recovered(self) -> bool:
+        """Whether any process was answered after the last failure of all of them."""
+        failure, success = self.last_failure, self.last_success
+        return failure is not None and success is not None and success > failure
+
 
 def report_states(database: Database, states: Sequence[SourceState], *, process: str, now: datetime) -> None:
     """Replace what `process` last reported. Blocks; raises StoreUnavailable."""

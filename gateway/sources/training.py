@@ -24,14 +24,26 @@ from sqlalchemy import Row, select
 from starlette.types import ASGIApp
 
 from connectors.dukcapil.kind import DUKCAPIL
-from connectors.kind import Clock, Secrets, Setting, SimulatedEnrolment, SimulatedPerson, SourceKind
+from connectors.kind import (
+    Clock,
+    Secrets,
+    Setting,
+    SimulatedEnrolment,
+    SimulatedPerson,
+    Simulation,
+    SourceKind,
+)
 from connectors.registered import KINDS
 from connectors.simulators import programmes
+from connectors.simulators.big import BigSimulator
+from connectors.simulators.invented_maps import SERVICES, InventedLayers
 from gateway.database import Database
 from gateway.errors import Conflict, NotFound
 from gateway.registry.personas import PERSONAS
+from gateway.registry.regions import known_regions
 from gateway.registry.tables import enrolments, households, people
-from gateway.sources.configured import FEEDBACK, PROGRAMMES
+from gateway.settings import SOURCES_FILE
+from gateway.sources.configured import FEEDBACK, MAPS, PROGRAMMES
 
 _HOST = "127.0.0.1"
 # What a simulator may know of a person, by field of the dictionary; `region` comes on top.
@@ -87,14 +99,20 @@ class _Section:
 
 
 def simulator_names(kinds: Sequence[SourceKind[Any]] = KINDS) -> tuple[str, ...]:
-    """What can be simulated: every registered kind of source, and the programmes' lists as one."""
-    return (*(kind.name for kind in kinds), PROGRAMMES)
+    """What can be simulated: every registered kind of source, the programmes' lists as one, and maps."""
+    return tuple(_simulations(kinds))
+
+
+def _simulations(kinds: Sequence[SourceKind[Any]]) -> Mapping[str, Simulation]:
+    """The simulators by name, in the order of their ports."""
+    of_kinds = {kind.name: kind.simulation for kind in kinds}
+    return of_kinds | {PROGRAMMES: programmes.SIMULATION, MAPS: _MAPS}
 
 
 def _sections(kinds: Sequence[SourceKind[Any]]) -> Iterator[_Section]:
-    for kind in kinds:
-        simulation = kind.simulation
-        yield _Section(kind.name, kind.name, simulation.secrets, simulation.keys, simulation.path)
+    for name, simulation in _simulations(kinds).items():
+        if name != PROGRAMMES:
+            yield _Section(name, name, simulation.secrets, simulation.keys, simulation.path)
     lists = programmes.SIMULATION
     for programme in programmes.LISTED:
         yield _Section(f"{PROGRAMMES}.{programme}", PROGRAMMES, lists.secrets, lists.keys)
@@ -102,6 +120,19 @@ def _sections(kinds: Sequence[SourceKind[Any]]) -> Iterator[_Section]:
         yield _Section(FEEDBACK, DUKCAPIL.name, {"token": "token-latihan"}, _FEEDBACK_KEYS)
 
 
+def _serve_maps(population: Sequence[SimulatedPerson], _secrets: Secrets, _clock: Clock) -> ASGIApp:
+    """BIG's server with the country's regions, and the villages in which these people live."""
+    homes = {code for person in population if (code := person.text("region"))}
+    return BigSimulator(InventedLayers(known_regions, homes)).app
+
+
+# BIG asks nobody who they are: no secrets.
+_MAPS = Simulation(
+    serve=_serve_maps,
+    secrets={},
+    keys={f"layers.{level}": f"/{service}/MapServer/0" for service, level in SERVICES.items()},
+    path="/rbi/rest/services",
+)
 # Dukcapil's simulator takes feedback as well.
 _FEEDBACK_KEYS = {
     "path": "/databalikan/api/store",
@@ -156,25 +187,24 @@ class _Server:
 class Training:
     """A simulator of every source on these people, and the configuration that leads to them.
 
-    `folder` takes `sources.toml` and the credentials. The first source has `first_port`, the others follow
-    (0 = any that is free).
+    `home` takes `sources.toml`, where a gateway of this home finds it, and the folder `training` with the
+    credentials. The first source has `first_port`, the others follow (0 = any that is free).
     """
 
     def __init__(
         self,
         population: Sequence[SimulatedPerson],
-        folder: Path,
+        home: Path,
         first_port: int = 0,
         *,
         kinds: Sequence[SourceKind[Any]] = KINDS,
     ) -> None:
-        self._folder = folder
+        self._home = home
         self._sections = tuple(_sections(kinds))
-        simulations = {kind.name: kind.simulation for kind in kinds} | {PROGRAMMES: programmes.SIMULATION}
         clock: Clock = _utc_now
         self._servers = {
             name: _Server(one.serve(population, one.secrets, clock), first_port and first_port + at)
-            for at, (name, one) in enumerate(simulations.items())
+            for at, (name, one) in enumerate(_simulations(kinds).items())
         }
 
     @property
@@ -185,7 +215,7 @@ class Training:
     @property
     def file(self) -> Path:
         """The configuration that leads to these simulators."""
-        return self._folder / "sources.toml"
+        return self._home / SOURCES_FILE
 
     def start(self, name: str) -> str:
         """Serve one source; gives its address. Raises Conflict where the port is taken."""
@@ -198,10 +228,14 @@ class Training:
         self._servers[name].stop()
 
     def write_configuration(self) -> str:
-        """Write the credentials and `sources.toml`, and give the latter's text. Start the sources first."""
+        """Write the credentials and `sources.toml`, and give the latter's text. Start the sources first.
+
+        Raises Conflict where a `sources.toml` is in the way that no training wrote.
+        """
+        self._refuse_another()
         for section in self._sections:
             for file_name, text in section.secrets.items():
-                _write_private(self._folder / section.name / file_name, text)
+                _write_private(self._home / _CREDENTIALS / section.name / file_name, text)
         text = "\n".join([_HEADING, *map(self._written, self._sections)])
         _write_private(self.file, text)
         return text
@@ -211,10 +245,18 @@ class Training:
         for server in self._servers.values():
             server.stop()
 
+    def _refuse_another(self) -> None:
+        """What somebody configured by hand is not ours to replace."""
+        if self.file.exists() and not self.file.read_text(encoding="utf-8").startswith(_HEADING):
+            raise Conflict(
+                f"{self.file} is not of the simulators, and would be replaced by theirs: move it away, or "
+                "choose another GAPURA_HOME."
+            )
+
     def _written(self, section: _Section) -> str:
         settings: dict[str, Setting] = {
             "base_url": self._servers[section.simulator].address + section.path,
-            "credentials_folder": section.name,
+            "credentials_folder": f"{_CREDENTIALS}/{section.name}",
             "simulated": True,
             "breaker.open_s": _PROBED_EVERY_S,
             **section.keys,
@@ -226,19 +268,20 @@ class Training:
 
 # Short, for who trains wants to see a source come back.
 _PROBED_EVERY_S = 2.0
-_HEADING = "# For training, on invented people. The credentials are in the folders beside this file."
+_CREDENTIALS = "training"
+_HEADING = "# For training, on invented people. Written anew whenever the simulators start."
 
 
 @contextmanager
 def training(
     population: Sequence[SimulatedPerson],
-    folder: Path,
+    home: Path,
     first_port: int = 0,
     *,
     kinds: Sequence[SourceKind[Any]] = KINDS,
 ) -> Iterator[Training]:
     """All simulators, served until the block ends, with their configuration written."""
-    opened = Training(population, folder, first_port, kinds=kinds)
+    opened = Training(population, home, first_port, kinds=kinds)
     try:
         for name in opened.names:
             opened.start(name)

@@ -7,7 +7,7 @@ does not hold, a cookie beside it does not help.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 
@@ -33,6 +33,10 @@ class StaffCheck:
         self._sessions = sessions
         self._tokens = tokens
         self._cookies = cookies
+
+    def holders(self, *roles: Role) -> Mapping[str, tuple[str, ...]]:
+        """Who has each of the roles now, by id; disabled accounts have none."""
+        return self._accounts.holders(roles)
 
     def requiring(self, *roles: Role) -> Callable[[Request], Staff]:
         """A FastAPI dependency that gives the staff member, who has at least one of the roles.

@@ -42,6 +42,11 @@ class Staff:
         return self.via in _IN_PERSON
 
     @property
+    def by_token(self) -> bool:
+        """Whether it is an API token that acts: where two people are needed, it MUST NOT count as one."""
+        return not self.in_person and not self.on_console
+
+    @property
     def on_console(self) -> bool:
         """Whether this is a command on the machine itself, whose user can read the keys anyway."""
         return self.via == "console"

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from gateway.registry.personas import persona
+from gateway.settings import load_settings
 from tests.living import free_port, without_gapura_variables
 
 
@@ -45,9 +46,13 @@ def test_the_tour_shows_every_kind_of_answer_and_ends_and_a_second_start_keeps_w
             '"code": "purpose_not_covered"',
             "v1.kesehatan.",
             "v1.statistik.",
+            "is switched off",
+            "asking until the gateway has found the source to be back",
         ):
             assert expected in done.stdout, (start, expected)
     assert "from an earlier start" in done.stdout
+    # Whoever goes on in this folder finds the demo's sources without naming them.
+    assert load_settings({"GAPURA_HOME": str(home)}).sources_file == home / "sources.toml"
 
 
 def test_keys_and_database_are_readable_by_their_owner_alone(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli import app
 from tests.living import LivingGateway
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +32,34 @@ def test_the_example_is_what_comes_back(gateway: LivingGateway) -> None:
     request, answer = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL))
     response = gateway.post("bpjs-kesehatan", "/v1/eligibility", request)
     assert _stable(response.json()) == _stable(answer)
+
+
+@pytest.mark.parametrize("program", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_a_python_client_of_others_gets_its_answer(gateway: LivingGateway, program: str) -> None:
+    for demos, ours in (
+        ("http://127.0.0.1:8080", gateway.url),
+        (".gapura/demo-consumers", str(gateway.settings.home / "demo-consumers")),
+    ):
+        assert demos in program
+        program = program.replace(demos, ours)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "A-17 eligible\n"), done.stderr
+
+
+def test_the_command_that_asks_shows_the_answer_and_with_i_its_header_fields(gateway: LivingGateway) -> None:
+    (line,) = re.findall(r"^\.venv/bin/gapura (ask .*)$", README, re.MULTILINE)
+    settings = gateway.settings
+    environment = {"GAPURA_HOME": str(settings.home), "GAPURA_PORT": str(settings.port)}
+    plain, with_head = (
+        CliRunner().invoke(app, [*shlex.split(line), *more], env=environment) for more in ((), ("-i",))
+    )
+    assert json.loads(plain.stdout)["results"][0]["decision"] == "eligible"
+    head, _, body = with_head.stdout.partition("\n\n")
+    assert head.startswith("HTTP/1.1 200 OK\n")
+    assert {"gapura-receipt", "ratelimit"} <= {field.split(":")[0] for field in head.splitlines()[1:]}
+    assert json.loads(body)["results"][0]["decision"] == "eligible"
 
 
 def test_every_link_and_path_leads_somewhere() -> None:

@@ -88,6 +88,15 @@ async def test_the_log_knows_the_real_person_about_whom_the_sandbox_was_asked(da
     assert json.loads(told) == [[SubjectHasher(b"a" * 32).person(REAL.person_id), "not_found"]]
 
 
+async def test_the_log_says_which_exchanges_were_of_the_sandbox(database: Database) -> None:
+    for sandbox in (True, False):
+        await Desk(database, _registry()).ask(INVENTED_NIK, sandbox=sandbox)
+    with database.reading() as connection:
+        entries = connection.execute(select(audit_entries.c.entry).order_by(audit_entries.c.sequence))
+        said = [json.loads(entry) for entry in entries.scalars()]
+    assert [entry.get("sandbox") for entry in said] == [True, None]
+
+
 async def test_no_source_outside_is_asked_but_its_simulator_and_that_about_invented_people_only(
     database: Database,
 ) -> None:

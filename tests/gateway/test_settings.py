@@ -59,3 +59,12 @@ def test_another_process_reads_the_same_settings_from_the_environment(tmp_path: 
         {"GAPURA_HOME": str(tmp_path), "GAPURA_PUBLIC_URL": "https://gapura.example"}, port=9
     )
     assert load_settings(settings.environment()) == settings
+
+
+def test_the_sources_of_the_home_folder_count_where_no_other_file_is_named(tmp_path: Path) -> None:
+    environment = {"GAPURA_HOME": str(tmp_path)}
+    assert load_settings(environment).sources_file is None
+    (tmp_path / "sources.toml").touch()
+    assert load_settings(environment).sources_file == tmp_path / "sources.toml"
+    named = load_settings({**environment, "GAPURA_SOURCES": "/etc/gapura/sources.toml"})
+    assert named.sources_file == Path("/etc/gapura/sources.toml")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from policies import refusals
-from policies.agreement import DOCUMENT_KINDS, parse_agreement
+from policies.agreement import DOCUMENT_KINDS, Suspension, parse_agreement
 from policies.bounds import Limits, Scope
 from policies.change import compare
 from policies.checklist import missing_documents
@@ -22,7 +23,7 @@ from policies.decide import Permit, decide
 from policies.dictionary import Ceiling, Text, parse_dictionary
 from policies.errors import PolicyError
 from policies.impact import Shape, effects
-from policies.plan import Deny
+from policies.plan import Deny, compile_plan
 from policies.rule_change import compare_dictionaries, compare_rules
 from policies.transforms import compile_transformation
 from tests.policies import test_agreement, test_conditions
@@ -41,6 +42,7 @@ from tests.policies.test_mistakes import HURRIED
 FILE = Path(__file__).with_name("sentences.txt")
 RULES = load_rules(SHIPPED / "programmes", DICTIONARY)
 PKH = RULES["PKH"]
+SUSPENDED_AT = datetime(2026, 6, 1, 9, 30, tzinfo=timezone(timedelta(hours=7)))
 
 
 def both(text: Text) -> Iterator[str]:
@@ -57,6 +59,7 @@ def refused() -> Iterator[str]:
         refusals.purpose_not_covered(["checking", "counting"]),
         refusals.day_to_come(TODAY),
         *(refuse(agreement) for refuse in refusals.OF_STANDING.values()),
+        refusals.suspended(replace(agreement, suspension=Suspension(SUSPENDED_AT, "surat 12/PDK/2026"))),
         refusals.sector_mismatch(agreement),
         refusals.operation_not_covered(agreement),
         refusals.programme_not_covered(agreement),
@@ -77,7 +80,11 @@ def withheld() -> Iterator[str]:
         a_book(an_agreement({"decile": "keep", "full_name": "drop"})), a_consumer(), request, TODAY
     )
     assert isinstance(answer, Permit)
-    for entry in answer.plan.withheld:
+    narrowed = compile_plan(
+        an_agreement({"decile": "keep", "full_name": "drop"}, withdrawn={"full_name": 2, "sex": 2}),
+        *(DICTIONARY, None, None, None),
+    )
+    for entry in (*answer.plan.withheld, *narrowed.withheld):
         yield f"withheld: {entry.field}, {entry.code}"
         yield from both(entry.clause)
         yield from both(entry.ask_for)

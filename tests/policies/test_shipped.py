@@ -68,7 +68,7 @@ def test_ceilings_are_what_the_law_and_the_sources_allow() -> None:
             assert (field.type, field.ceiling) == ("verdict", Ceiling.VERDICT), name
 
 
-RUNNER = CliRunner()
+RUNNER = CliRunner(env={"GAPURA_HOME": "/nowhere"})  # no store to compare with
 
 
 @pytest.fixture
@@ -105,8 +105,8 @@ def test_check_tells_a_case_that_does_not_hold_with_both_sides(policies: Path) -
     result = RUNNER.invoke(app, ["check", str(policies)])
     assert result.exit_code == 1
     assert "bpjs-pbi-jk.cases.yaml:" in result.output
-    assert "values: expected " in result.output
-    assert "sex: P" in result.output
+    assert "values.sex: expected P, got nothing, write" in result.output
+    assert "withheld.sex: expected nothing, got dropped_by_agreement, write" in result.output
 
 
 def test_a_wider_agreement_fails_the_cases_that_said_less(policies: Path) -> None:
@@ -124,7 +124,9 @@ def test_a_wider_agreement_fails_the_cases_that_said_less(policies: Path) -> Non
 def test_an_agreement_that_gives_no_reasons_fails_the_cases_that_name_clauses(policies: Path) -> None:
     edit(policies / "agreements/bpjs-pbi-jk.yaml", "reasons: true", "reasons: false")
     checked = {one.agreement.id: one for one in check_cases(policies / "agreements", load_policies(policies))}
-    assert any("clauses: expected " in problem for problem in checked["bpjs-pbi-jk"].problems)
+    assert any(
+        "clauses.decile: expected yes, got nothing" in problem for problem in checked["bpjs-pbi-jk"].problems
+    )
 
 
 def test_an_agreement_without_cases_does_not_pass(policies: Path) -> None:
@@ -177,12 +179,29 @@ def test_a_mistake_in_cases_is_told_with_its_line(policies: Path, right: str, wr
             "expect: {denied: no_agreement}",
             "denied: expected no_agreement",
         ),
-        ("expect: {denied: programme_not_covered}", "expect: {values: none}", "denied: expected none"),
+        (
+            "expect: {denied: programme_not_covered}",
+            "expect: {values: none}",
+            "denied: expected nothing, got programme_not_covered",
+        ),
         ("decision: eligible", "decision: unknown", "decision: expected unknown, got eligible"),
-        ("decile: no}", "decile: yes}", "clauses: expected "),
-        ("unknown: [decile_period]", "absent: [decile_period]", "absent: expected decile_period, got none"),
-        ("salary: unknown_field", "salary: not_in_agreement", "withheld: expected "),
-        ('birth_date: "1990"', 'birth_date: "1991"', "values: expected "),
+        ("decile: no}", "decile: yes}", "clauses.decile: expected yes, got no,"),
+        (
+            "unknown: [decile_period]",
+            "absent: [decile_period]",
+            "absent.decile_period: expected absent, got not absent,",
+        ),
+        (
+            "unknown: [decile_period]",
+            "absent: [decile_period]",
+            "unknown.decile_period: expected not unknown, got unknown,",
+        ),
+        (
+            "salary: unknown_field",
+            "salary: not_in_agreement",
+            "withheld.salary: expected not_in_agreement, got unknown_field,",
+        ),
+        ('birth_date: "1990"', 'birth_date: "1991"', "values.birth_date: expected 1991, got 1990,"),
     ],
 )
 def test_a_case_that_says_otherwise_fails(policies: Path, right: str, wrong: str, told: str) -> None:

@@ -19,7 +19,8 @@ SECURITY_SCHEMES: dict[str, Any] = {
     "staff_token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API token of staff, `gpr_...`: in some of its owner's roles, until a day.",
+        "description": "An API token of staff, `gpr_...`: in some of its owner's roles, until a day. Where a "
+        "policy needs two people it is none: it approves and resumes nothing, activates nothing that opens.",
     },
 }
 STAFF_ONLY: dict[str, Any] = {"security": [{"staff_session": []}, {"staff_token": []}]}
@@ -45,7 +46,7 @@ MEMBER_NAMES = frozenset(
         *("id", "name", "password", "present", "new", "secret", "roles", "email", "oidc_issuer"),
         *("oidc_subject", "reason", "days", "staff_id", "token_id", "if-match", "next"),
         *("consumer_id", "kid", "sector", "regions", "contact", "office", "jwks", "jwk", "sandbox"),
-        *("overlap_days", "not_before", "not_after"),
+        *("overlap_days", "not_before", "not_after", "mode"),
         *("pseudonyms", "legal_basis", "reference", "reversal_id"),
         *("persona", "nik", "operation", "purpose", "programme", "fields", "on_date", "claims"),
         *("consumer", "ask_sources", "exchange_id", "field", "kind", "number", "agreement_id"),
@@ -57,9 +58,9 @@ _WORDS = {
     401: "Nobody is signed in; or what was presented does not hold.",
     403: "Not permitted to this staff member; `held_by` names who has the role, where one is missing.",
     404: "There is no such thing.",
-    409: "In conflict with the present state; `detail` says which it is.",
+    409: "In conflict with the present state; `detail` says which, `unmet` who can meet each condition.",
     415: "The body is not `application/json`.",
-    422: "The request is malformed; `errors` says where.",
+    422: "The request is malformed; `errors` says where, what was expected, what stood there, what to do.",
     428: "`If-Match` is missing: which state of it was seen?",
     503: "Nothing was done; try again after `Retry-After` seconds.",
 }

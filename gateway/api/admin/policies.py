@@ -23,6 +23,7 @@ from gateway.agreements.lifecycle import (
     Kind,
     Version,
     acts_possible,
+    may_resume,
 )
 from gateway.agreements.store import PolicyStore
 from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
@@ -48,6 +49,7 @@ from gateway.civil_day import civil_day
 from gateway.errors import BadInput
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import ROLES, Staff
+from policies.dictionary import Text
 
 _ALL = "/admin/v1/policies"
 _ONE = _ALL + "/{kind}/{name}"
@@ -56,12 +58,15 @@ _CHANGES = problems(400, 401, 403, 404, 409, 415, 422, 428)
 _WORDS: Mapping[Act, str] = {
     "submit": "Hand a draft in for approval.",
     "withdraw": "Take a version that waits back into draft; an approval is forgotten.",
-    "approve": "Approve a version; nobody approves what they wrote any part of.",
+    "approve": "Approve a version; nobody approves what they wrote any part of, and no API token does.",
     "refuse": "Hand a version that waits back to its authors.",
+    "discard": "End a version that never counted, whoever wrote it: it stays in the history, and a new draft "
+    "may be begun.",
     "activate": "Put a version into force, on every worker at the next request: at once if it only narrows, "
     "else once it is approved.",
-    "suspend": "Have an agreement answer nothing, on every worker from the next request on.",
-    "resume": "Have a suspended agreement answer again; not by whoever suspended it.",
+    "suspend": "Have an agreement answer nothing, on every worker from the next request on. The consumer "
+    "is told since when, and the reason: name the letter.",
+    "resume": "Have a suspended agreement answer again; not by whoever suspended it, nor by an API token.",
     "revoke": "End an agreement for good.",
 }
 
@@ -82,7 +87,14 @@ class _Desk:
             judgement,
             self.store.prospects(version, staff, judgement),
             self.difference(version.kind, version.name, None, version),
+            self.resumable_by(version),
         )
+
+    def resumable_by(self, version: Version) -> tuple[str, ...] | None:
+        """Who can have a suspended version answer again; None for one that is not suspended."""
+        if version.state != "suspended":
+            return None
+        return may_resume(version, self.check.holders("approver")["approver"])
 
     def difference(self, kind: Kind, name: str, base: int | None, to: Version) -> PolicyDifference:
         """How a version differs from another one, or from what is in force."""
@@ -232,16 +244,21 @@ def _case_route(router: APIRouter, desk: _Desk) -> None:
         try:
             cases = with_case(present.cases, form.case)
         except (ValueError, IndexError):
-            raise BadInput(
-                "case: expected a text that begins with `people:` and goes on with `cases:`, as a preview "
-                "offers it, for cases that are written so; write the case by hand."
-            ) from None
+            raise BadInput(_NO_CASE) from None
         kept = desk.store.edit(
             *(kind, name, number, present.text, cases, staff),
             if_match=etag_of(if_match),
             reason=form.reason,
         )
         return desk.answer(response, kept, staff)
+
+
+_NO_CASE = Text(
+    "case: diharapkan teks yang dimulai dengan `people:` lalu `cases:`, seperti yang ditawarkan pratinjau, "
+    "untuk kasus yang ditulis demikian; tulis kasusnya dengan tangan.",
+    "case: expected a text that begins with `people:` and goes on with `cases:`, as a preview offers it, for "
+    "cases that are written so; write the case by hand.",
+)
 
 
 def _add_act_route(router: APIRouter, desk: _Desk, act: Act, words: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -10,14 +10,16 @@ from fastapi import Header, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.agreements.judging import Difference
+from gateway.agreements.keepable import LONGEST_TEXT_BYTES
 from gateway.agreements.lifecycle import NEEDS_REASON, ROLES_FOR, Act, Judgement, Kind, State, Unmet, Version
 from gateway.agreements.refused import difference_in_words
-from gateway.agreements.store import LONGEST_TEXT_BYTES, Done
+from gateway.agreements.store import Done
 from gateway.api.exchanges import BothLanguages
 from gateway.errors import PreconditionMissing
 from gateway.staff.roles import Role
 from policies.agreement import Agreement
 from policies.agreement import Standing as AgreementStanding
+from policies.dictionary import Text
 
 Name = Annotated[str, Path(min_length=1, max_length=80, examples=["bpjs-pbi-jk"])]
 Number = Annotated[int, Path(ge=1, le=9999, examples=[1])]
@@ -118,14 +120,19 @@ class VersionSummary(BaseModel):
     editors: list[str]
     approver: str | None
     suspended_by: str | None
-    reason: str
+    reason: str = Field(
+        description="Why the last act was done; of a suspended version the consumer reads it."
+    )
     created_at: datetime
-    changed_at: datetime
+    changed_at: datetime = Field(description="When it came to its state, or was last edited.")
 
 
 class PolicyVersion(VersionSummary):
     """One version with its texts, what may be done with it, and what it would change."""
 
+    resumable_by: list[str] | None = Field(
+        description="Of a suspended version: the approvers who neither wrote nor suspended it; else null."
+    )
     kind: Kind
     name: str
     text: str
@@ -146,6 +153,8 @@ class PolicySummary(BaseModel):
     in_force: int | None
     open_version: int | None
     open_state: State | None
+    suspended_since: datetime | None = Field(description="Of a suspended agreement: since when (UTC).")
+    suspended_for: str | None = Field(description="Of a suspended agreement: the reason that was given.")
     consumer: str | None = Field(description="Of an agreement.")
     valid_until: date | None = Field(description="Of an agreement: its last day.")
 
@@ -182,7 +191,10 @@ def etag_of(if_match: str | None) -> str:
     """The ETag that a header names. Raises PreconditionMissing."""
     if if_match is None or not if_match.strip():
         raise PreconditionMissing(
-            "If-Match: expected the ETag of the version as you saw it, got none: GET the version first."
+            Text(
+                "If-Match: diharapkan ETag versi seperti yang Anda lihat: baca (GET) versinya dahulu.",
+                "If-Match: expected the ETag of the version as you saw it, got none: GET the version first.",
+            )
         )
     return if_match.strip().removeprefix("W/").strip('"')
 
@@ -200,6 +212,7 @@ def summary_of_policy(
     today: date,
 ) -> PolicySummary:
     """A policy as the list shows it."""
+    suspended = in_force if in_force is not None and in_force.state == "suspended" else None
     return PolicySummary(
         kind=newest.kind,
         name=newest.name,
@@ -207,6 +220,8 @@ def summary_of_policy(
         in_force=in_force.version if in_force is not None else None,
         open_version=being_made.version if being_made is not None else None,
         open_state=being_made.state if being_made is not None else None,
+        suspended_since=suspended.changed_at if suspended is not None else None,
+        suspended_for=suspended.reason if suspended is not None else None,
         consumer=agreement.consumer if agreement is not None else None,
         valid_until=agreement.valid_until if agreement is not None else None,
     )
@@ -217,9 +232,11 @@ def version_out(
     judgement: Judgement,
     possible: Mapping[Act, tuple[Unmet, ...]],
     difference: PolicyDifference,
+    resumable_by: Sequence[str] | None,
 ) -> PolicyVersion:
     """A version in full."""
     return PolicyVersion(
+        resumable_by=None if resumable_by is None else list(resumable_by),
         **_facts(version),
         kind=version.kind,
         name=version.name,

@@ -15,8 +15,9 @@ from gateway.database import Database
 from gateway.errors import NotFound
 from gateway.rights.access import told
 from gateway.rights.desk import RightsDesk, Whom
+from gateway.rights.exposure import Exposure
 from gateway.rights.history import consumer_names
-from gateway.rights.incidents import Exposure, Incident, Incidents, Told
+from gateway.rights.incidents import Incident, Incidents, Told
 from gateway.rights.notices import Account, notice_to_authority, notice_to_people
 from gateway.rights.opening import Rights
 from gateway.rights.pages import copy_as_html, copy_as_json, record_as_html

@@ -12,6 +12,7 @@ from gateway.agreements.replay import Replayed
 from gateway.agreements.sides import FieldState, FieldTold, Side
 from gateway.answer import UNANSWERED
 from gateway.api.exchanges import BothLanguages
+from gateway.api.malformed import own_check
 from gateway.registry.personas import PERSONAS, persona
 from policies.agreement import OPERATIONS
 from policies.dictionary import Field as DictionaryField
@@ -62,9 +63,12 @@ class PreviewForm(BaseModel):
     @model_validator(mode="after")
     def _names_one_person(self) -> "PreviewForm":
         if (self.persona is None) == (self.nik is None):
-            raise ValueError("expected exactly one of persona and nik")
+            raise own_check("tepat satu dari persona dan nik", "exactly one of persona and nik")
         if self.persona is not None and self.persona not in {one.key for one in PERSONAS}:
-            raise ValueError("persona: expected one of those that the contract names")
+            raise own_check(
+                "sebagai persona, salah satu yang disebut kontrak",
+                "as persona, one of those that the contract names",
+            )
         return self
 
     @property

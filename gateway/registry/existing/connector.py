@@ -16,6 +16,7 @@ from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, false, select
 
@@ -35,6 +36,7 @@ _NIK_DIGITS = 16
 # Values of one IN list: every database takes as many, and few statements differ in length.
 _KEYS_PER_STATEMENT = 500
 _SHAPES_KEPT = 256
+_KEYS_PER_READ = 10_000
 _OF_HOUSEHOLDS = OF_DECILES | {"household_size"}
 _LIVING = ("registry_status", "life_status", "residence_status")
 # Read as they are, to be compared with other keys; never given.
@@ -124,6 +126,14 @@ class ExistingRegistry:
     async def ping(self) -> None:
         """Return when the registry can be read; raise StoreUnavailable when it cannot."""
         await asyncio.to_thread(self._touch)
+
+    def person_ids(self) -> Iterator[UUID]:
+        """The id of everybody, once; reads the whole table of people. Raises StoreUnavailable."""
+        with self._database.reading() as connection:
+            keys = connection.execute(select(self._people.column("key")).distinct())
+            for key in keys.yield_per(_KEYS_PER_READ).scalars():
+                if (person_id := self._ids.id_of(key)) is not None:
+                    yield person_id
 
     def close(self) -> None:
         """Wait for the batch under way and let go of the database; not to be used afterwards."""

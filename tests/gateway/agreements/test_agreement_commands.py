@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.agreements.lifecycle import ACTS, State
+from gateway.cli import app as main_app
 from gateway.commands.agreements import app
 from gateway.commands.staff import app as staff_app
 from gateway.errors import BadInput, Conflict, NotFound
-from tests.gateway.agreements.bureau import NAME, SHIPPED, WIDER, wider
+from tests.gateway.agreements.bureau import NAME, SHIPPED, WIDER, narrower, wider
 from tests.policies.test_mistakes import HURRIED
 
 Run = Callable[..., Result]
@@ -33,7 +35,8 @@ def gapura(tmp_path: Path) -> Run:
             assert result.exit_code == ends_with, (result.output, result.exception)
         return result
 
-    for staff_id, role in (("ani", "author"), ("oka", "approver"), ("oki", "approver"), ("oda", "operator")):
+    staff = {"ani": "author", "ade": "author", "oka": "approver", "oki": "approver", "oda": "operator"}
+    for staff_id, role in staff.items():
         added = CliRunner().invoke(
             staff_app, ["add", staff_id, "--name", staff_id, "--role", role], env=environment
         )
@@ -51,10 +54,13 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def widened(folder: Path) -> Path:
     """A folder in which an agreement opens more."""
-    text, cases = wider()
-    (folder / "agreements" / f"{NAME}.yaml").write_bytes(text)
-    (folder / "agreements" / f"{NAME}.cases.yaml").write_bytes(cases)
+    _write(folder, wider())
     return folder
+
+
+def _write(folder: Path, texts: tuple[bytes, bytes]) -> None:
+    for ending, content in zip(("", ".cases"), texts, strict=True):
+        (folder / "agreements" / f"{NAME}{ending}.yaml").write_bytes(content)
 
 
 def test_a_change_goes_from_a_file_into_force_and_to_its_end(gapura: Run, widened: Path) -> None:
@@ -63,8 +69,10 @@ def test_a_change_goes_from_a_file_into_force_and_to_its_end(gapura: Run, widene
     assert "widening" in told
     assert "hanya tahun dan bulan" in told or "tahun dan bulan saja" in told
     assert "only as year and month" in told
-    applied = gapura("apply", str(widened), "--as", "ani", "--activate", "--reason", "CONTOH 1").stdout
-    assert f"agreement/{NAME} version 2: submitted" in applied
+    applied = gapura(
+        "apply", str(widened), "--as", "ani", "--activate", "--reason", "CONTOH 1", ends_with=3
+    ).stdout
+    assert f"agreement/{NAME} version 1 -> 2: submitted" in applied
     assert "An approver who wrote no part of it" in applied
     held = gapura("activate", NAME, "--as", "ani", ends_with=1).stdout
     assert "widening_needs_approval" in held
@@ -72,7 +80,12 @@ def test_a_change_goes_from_a_file_into_force_and_to_its_end(gapura: Run, widene
     assert "approved by oka" in gapura("approve", NAME, "--as", "oka").stdout
     assert "active" in gapura("activate", NAME, "--as", "ani").stdout
     assert "reason_missing" in gapura("suspend", NAME, "--as", "oda", ends_with=1).stdout
-    gapura("suspend", NAME, "--as", "oka", "--reason", "incident")
+    suspended = gapura("suspend", NAME, "--as", "oka", "--reason", "surat 12/PDK/2026").stdout
+    for told in (suspended, gapura("list").stdout, gapura("show", NAME).stdout):
+        assert re.search(r"suspended since 20\S+ \S+ WIB by oka: surat 12/PDK/2026\n", told)
+        assert "resumed by an approver who neither wrote nor suspended it: oki\n" in told
+    listed = {one["policy"]: one for one in json.loads(gapura("list", "--format", "json").stdout)}
+    assert listed[f"agreement/{NAME}"]["resumable_by"] == ["oki"]
     assert f"agreement/{NAME}  2  suspended" in gapura("list").stdout
     assert "second_person" in gapura("resume", NAME, "--as", "oka", "--reason", "over", ends_with=1).stdout
     gapura("resume", NAME, "--as", "oki", "--reason", "over")
@@ -83,8 +96,87 @@ def test_a_change_goes_from_a_file_into_force_and_to_its_end(gapura: Run, widene
     assert all("@console" in line for line in lines)
 
 
+def test_activating_says_from_which_version_to_which_and_what_that_changes(gapura: Run, folder: Path) -> None:
+    _write(folder, narrower())
+    told = gapura("apply", str(folder), "--as", "ani", "--activate").stdout
+    assert f"agreement/{NAME} version 1 -> 2: active, from the next request on\n" in told
+    assert "- fields.birth_date" in told
+    assert "loses date of birth" in told
+
+
+def test_an_applied_folder_ends_as_terraform_plans_do(gapura: Run, folder: Path) -> None:
+    """0 where nothing remains, 1 for what has to be mended, 3 for what waits; 2 is any error's."""
+    _write(folder, narrower())
+    gapura("apply", str(folder), "--as", "ani", ends_with=0)
+    _write(folder, wider())
+    told = json.loads(gapura("apply", str(folder), "--as", "ani", "--format", "json", ends_with=3).stdout)
+    (own,) = [one for one in told if one["name"] == NAME]
+    assert (own["before"], own["version"], own["outcome"]) == (1, 2, "draft")
+    assert [item["way"] for item in own["items"]] == ["wider"]
+    _write(folder, (b"id: x\n", b""))
+    told = gapura("apply", str(folder), "--as", "ani", ends_with=1).stdout
+    assert "unreadable" in told
+    assert "widening" not in told
+
+
+def test_only_the_policies_named_are_applied(gapura: Run, widened: Path) -> None:
+    (widened / "programmes" / "pkh.yaml").write_text("broken", "utf-8")
+    told = gapura("apply", str(widened), NAME, "dictionary/fields", "--as", "ani", ends_with=3).stdout
+    assert "pkh" not in told
+    assert "1 of 2 policies are unchanged" in told
+    gapura("apply", str(widened), "nothing", "--as", "ani", refused_as=NotFound)
+
+
+def test_a_draft_whose_author_is_gone_is_taken_over_or_discarded(gapura: Run, widened: Path) -> None:
+    gapura("apply", str(widened), "--as", "ani", ends_with=3)
+    _write(widened, narrower())
+    held = gapura("apply", str(widened), NAME, "--as", "ade", ends_with=3).stdout
+    assert "being worked on by ani" in held
+    gapura("apply", str(widened), NAME, "--as", "ade", "--take-over")
+    shown = json.loads(gapura("show", NAME, "--version", "2", "--format", "json").stdout)
+    assert (shown["author"], shown["editors"]) == ("ani", ["ade", "ani"])
+    assert "reason_missing" in gapura("discard", NAME, "--as", "oka", ends_with=1).stdout
+    assert "version 2: discarded" in gapura("discard", NAME, "--as", "oka", "--reason", "ani left").stdout
+    _write(widened, narrower(version=3))
+    told = gapura("apply", str(widened), NAME, "--as", "ade", "--activate").stdout
+    assert f"agreement/{NAME} version 1 -> 3: active" in told
+    assert "version 2   discard   oka@console: ani left" in gapura("history", NAME).stdout
+
+
+def test_check_sees_that_a_text_changed_and_its_number_did_not(gapura: Run, folder: Path) -> None:
+    assert "was not checked" in gapura("check", str(folder)).stdout
+    gapura("list")  # a first start fills the store
+    assert "was not checked" not in gapura("check", str(folder)).stdout
+    path = folder / "agreements" / f"{NAME}.yaml"
+    _write(folder, narrower(version=1))
+    told = json.loads(gapura("check", str(folder), "--format", "json", ends_with=1).stdout)
+    assert told["compared_with_store"]
+    (problem,) = told["problems"]
+    line = path.read_text("utf-8").splitlines().index("version: 1") + 1
+    assert problem.startswith(f"{path}:{line}: version: expected 2, ")
+    assert problem.endswith(", got 1, write 2")
+    _write(folder, narrower(version=2))
+    gapura("check", str(folder))
+    gapura("apply", str(folder), "--as", "ani")
+    gapura("check", str(folder))
+    gapura("discard", NAME, "--as", "ani", "--reason", "a mistake")
+    assert "got 2, write 3" in gapura("check", str(folder), ends_with=1).stdout
+
+
+def test_migrating_fills_an_empty_store_once_and_says_so(tmp_path: Path) -> None:
+    environment = {"GAPURA_HOME": str(tmp_path / "home"), "GAPURA_POLICIES": str(SHIPPED)}
+
+    def migrated() -> str:
+        result = CliRunner().invoke(main_app, ["migrate"], env=environment)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert f"filled from {SHIPPED}: 13 policies are in force" in migrated()
+    assert f"The store holds 13 policies already; {SHIPPED} was not read" in migrated()
+
+
 def test_what_is_handed_in_can_be_withdrawn_or_handed_back(gapura: Run, widened: Path) -> None:
-    gapura("apply", str(widened), "--as", "ani")
+    gapura("apply", str(widened), "--as", "ani", ends_with=3)
     gapura("submit", NAME, "--as", "ani")
     gapura("refuse", NAME, "--as", "oka", "--reason", "say why the month is needed")
     gapura("submit", NAME, "--as", "ani")
@@ -143,7 +235,7 @@ def test_list_and_show_tell_what_is_in_force(gapura: Run) -> None:
 def test_a_draft_is_compared_with_what_is_in_force_or_with_any_other_version(
     gapura: Run, widened: Path
 ) -> None:
-    gapura("apply", str(widened), "--as", "ani")
+    gapura("apply", str(widened), "--as", "ani", ends_with=3)
     told = json.loads(gapura("diff", NAME, "--format", "json").stdout)
     assert (told["against"], told["direction"]) == (1, "widening")
     assert f"-  {WIDER[0]}" in " ".join(told["lines"]).replace("     # to plan", "")

@@ -75,8 +75,9 @@ async def test_the_words_are_those_of_the_version_of_then(traffic: Traffic) -> N
     assert codes(earlier) == [("released", 1)]
     await traffic.ask(BPJS, NIKS[0], **PBI)
     (reason,) = last(traffic, "birth_date").reasons
-    assert reason.code == "not_in_agreement"
+    assert reason.code == "narrowed"
     assert f"Agreement {NAME} version 2" in reason.what.en
+    assert "which version 1 still released" in reason.what.en
 
 
 async def test_a_field_that_was_not_asked_for_is_told_so(traffic: Traffic) -> None:

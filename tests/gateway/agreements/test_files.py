@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.agreements.files import SUMS, Applied, apply_folder, export_folder
-from gateway.errors import FileUnusable
+from gateway.agreements.exporting import SUMS, export_folder
+from gateway.agreements.files import Applied, Way, apply_folder
+from gateway.errors import FileUnusable, NotFound
 from gateway.staff.roles import Staff
 from policies.library import load_policies
 from tests.gateway.agreements.bureau import ANI, BUDI, NAME, ODA, OKA, SHIPPED, Bureau, narrower, wider
@@ -34,10 +35,10 @@ def _write(folder: Path, texts: tuple[bytes, bytes], name: str = NAME) -> None:
 
 
 def _applied(
-    bureau: Bureau, folder: Path, actor: Staff = ANI, *, activate: bool = True
+    bureau: Bureau, folder: Path, actor: Staff = ANI, *, activate: bool = True, take_over: bool = False
 ) -> Mapping[str, Applied]:
     """What became of everything that is not unchanged."""
-    applied = apply_folder(bureau.store, folder, actor, activate=activate, reason="from git")
+    applied = apply_folder(bureau.store, folder, Way(actor, "from git", activate, take_over))
     return {one.name: one for one in applied if one.outcome != "unchanged"}
 
 
@@ -94,10 +95,55 @@ def test_ones_own_draft_follows_the_file_and_a_colleagues_is_left_alone(bureau: 
     _write(folder, wider())
     _applied(bureau, folder, activate=False)
     _write(folder, narrower())
-    assert _applied(bureau, folder, BUDI)[NAME].remains[0].code == "worked_on"
+    held = _applied(bureau, folder, BUDI)[NAME].remains[0]
+    assert (held.code, "--take-over" in held.who.en) == ("worked_on", True)
     assert bureau.store.get(*PBI, 2).text == wider()[0]
     assert _applied(bureau, folder, activate=False)[NAME].outcome == "draft"
     assert bureau.store.get(*PBI, 2).text == narrower()[0]
+
+
+def test_another_author_goes_on_with_a_draft_and_becomes_one_of_its_editors(
+    bureau: Bureau, folder: Path
+) -> None:
+    bureau.draft(wider())
+    _write(folder, narrower())
+    assert _applied(bureau, folder, BUDI, activate=False, take_over=True)[NAME].outcome == "draft"
+    taken = bureau.store.get(*PBI, 2)
+    assert (taken.text, taken.author, taken.editors) == (narrower()[0], "ani", {"ani", "budi"})
+
+
+def test_what_was_discarded_does_not_come_back_with_its_file_but_under_a_new_number(
+    bureau: Bureau, folder: Path
+) -> None:
+    _write(folder, wider())
+    _applied(bureau, folder, activate=False)
+    bureau.store.act(*PBI, 2, "discard", OKA, reason="its author has left")
+    held = _applied(bureau, folder)[NAME]
+    assert (held.outcome, [one.code for one in held.remains]) == ("held", ["discarded"])
+    assert "version: 3" in held.remains[0].who.en
+    _write(folder, wider(version=3))
+    assert _applied(bureau, folder, BUDI)[NAME].outcome == "submitted"
+    states = [(one.version, one.state) for one in bureau.store.versions(*PBI)]
+    assert states == [(3, "submitted"), (2, "discarded"), (1, "active")]
+
+
+def test_only_what_is_named_is_applied_and_nothing_else_is_missed(bureau: Bureau, folder: Path) -> None:
+    _write(folder, narrower())
+    for path in folder.glob("agreements/bps-official-statistics.*"):
+        path.unlink()
+    (folder / "programmes" / "pkh.yaml").write_text("broken", "utf-8")
+    (applied,) = apply_folder(bureau.store, folder, Way(ANI, activate=True), [PBI])
+    assert (applied.name, applied.outcome, applied.before, applied.version) == (NAME, "active", 1, 2)
+    with pytest.raises(NotFound, match="agreement/bps-official-statistics"):
+        apply_folder(bureau.store, folder, Way(ANI), [PBI, ("agreement", "bps-official-statistics")])
+
+
+def test_a_text_that_cannot_be_read_is_told_as_such_and_not_as_widening(bureau: Bureau, folder: Path) -> None:
+    text, cases = wider()
+    _write(folder, (text + b"telepathy: true\n", cases))
+    applied = _applied(bureau, folder)[NAME]
+    assert (applied.outcome, applied.broken, applied.change) == ("draft", True, None)
+    assert {one.code for one in applied.remains} == {"does_not_hold", "unreadable"}
 
 
 def test_a_file_that_is_gone_is_reported_and_ends_nothing(bureau: Bureau, folder: Path) -> None:

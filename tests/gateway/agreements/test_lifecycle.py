@@ -20,6 +20,7 @@ from gateway.agreements.lifecycle import (
     State,
     Version,
     acts_possible,
+    may_resume,
     next_state,
     unmet,
 )
@@ -37,12 +38,15 @@ TODAY = date(2026, 11, 21)
 TABLE = """
 draft      edit      draft      author
 draft      submit    submitted  author
+draft      discard   discarded  author approver
 draft      activate  active     author approver operator
 submitted  withdraw  draft      author
 submitted  approve   approved   approver
 submitted  refuse    draft      approver
+submitted  discard   discarded  author approver
 submitted  activate  active     author approver operator
 approved   withdraw  draft      author
+approved   discard   discarded  author approver
 approved   activate  active     author approver operator
 active     suspend   suspended  approver operator
 active     revoke    revoked    approver operator
@@ -73,8 +77,8 @@ def _version(state: State, kind: Kind = "agreement", **changes: object) -> Versi
     return replace(version, **changes)  # type: ignore[arg-type]
 
 
-def _staff(*roles: Role, staff_id: str = "somebody") -> Staff:
-    return Staff(staff_id, "Somebody", frozenset(roles), "password")
+def _staff(*roles: Role, staff_id: str = "somebody", via: str = "password") -> Staff:
+    return Staff(staff_id, "Somebody", frozenset(roles), via)
 
 
 def _change(*ways: Way) -> Change:
@@ -145,13 +149,51 @@ def test_whoever_suspended_does_not_resume_alone() -> None:
     assert _codes("resume", version, _staff("approver"), NARROWS) == set()
 
 
+DOORS = ("password", "oidc", "console", "token:3fa1c07b", "a door that is new")
+
+
+@pytest.mark.parametrize("via", DOORS)
+def test_an_api_token_is_not_one_of_two_people(via: str) -> None:
+    expected = set() if via in {"password", "oidc", "console"} else {"person_needed"}
+    approver = _staff("approver", via=via)
+    assert _codes("approve", _version("submitted"), approver, WIDENS) == expected
+    assert _codes("approve", _version("submitted"), approver, NARROWS) == expected
+    assert _codes("resume", _version("suspended"), approver, NARROWS) == expected
+    assert _codes("activate", _version("approved"), approver, WIDENS) == expected
+
+
+@pytest.mark.parametrize("via", DOORS)
+def test_an_api_token_closes_what_one_person_may_close(via: str) -> None:
+    operator = _staff("author", "approver", "operator", via=via)
+    assert _codes("activate", _version("draft"), operator, NARROWS) == set()
+    for state, act in POSSIBLE:
+        if act not in {"approve", "resume", "activate"}:
+            assert _codes(act, _version(state), operator, NARROWS) == set(), act  # type: ignore[arg-type]
+
+
+def test_a_text_that_cannot_be_read_is_not_said_to_open_more() -> None:
+    unreadable = Judgement(None, ["example.yaml:3: expected ..."], (), None)
+    for state in ("draft", "submitted", "approved"):
+        codes = _codes("activate", _version(state), _staff("author"), unreadable)
+        assert codes == {"does_not_hold", "unreadable"}
+    assert _codes("submit", _version("draft"), _staff("author"), unreadable) == {"does_not_hold"}
+
+
+def test_whoever_neither_wrote_nor_suspended_may_resume() -> None:
+    approvers = ["oki", "oda", "ani", "ade", "oka"]
+    assert may_resume(_version("suspended"), approvers) == ("oka", "oki")
+    for one in approvers:
+        codes = _codes("resume", _version("suspended"), _staff("approver", staff_id=one), NARROWS)
+        assert (codes == set()) == (one in {"oka", "oki"})
+
+
 @pytest.mark.parametrize("act", ACTS)
 def test_acts_that_take_back_or_end_need_a_reason(act: Act) -> None:
     state = next(state for state, possible in POSSIBLE if possible == act)
     everything = _staff(*ROLES)
     for silence in ("", "  \n"):
         codes = _codes(act, _version(state), everything, NARROWS, reason=silence)
-        needs = act in {"refuse", "suspend", "resume", "revoke", "withdraw"}
+        needs = act in {"refuse", "discard", "suspend", "resume", "revoke", "withdraw"}
         assert codes == ({"reason_missing"} if needs else set())
 
 
@@ -183,13 +225,15 @@ def test_on_its_last_day_an_agreement_can_still_be_activated() -> None:
 def test_every_condition_names_who_can_meet_it_in_both_languages() -> None:
     told = [
         condition
-        for judgement in (*FAULTS.values(), WIDENS)
+        for judgement in (*FAULTS.values(), WIDENS, replace(NARROWS, change=None))
         for state in STATES
         for act in ACTS
-        for condition in unmet(act, _version(state), _staff(staff_id="ani"), "", judgement, TODAY)
+        for via in ("password", "token:3fa1c07b")
+        for condition in unmet(act, _version(state), _staff(staff_id="ani", via=via), "", judgement, TODAY)
     ]
     assert {one.code for one in told} == {
         *FAULTS,
+        *("unreadable", "person_needed"),
         *("wrong_state", "role_missing", "reason_missing", "second_person", "widening_needs_approval"),
     }
     for one in told:

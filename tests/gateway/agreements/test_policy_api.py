@@ -18,7 +18,7 @@ from gateway.api import problems
 from gateway.api.admin import policies, policy_forms
 from gateway.api.admin.documentation import MEMBER_NAMES
 from gateway.api.admin.session import session_router
-from gateway.staff.roles import ROLES
+from gateway.staff.roles import INSTALLATION, ROLES
 from tests.gateway.agreements.bureau import NAME, SHIPPED, Bureau, narrower, wider
 from tests.gateway.staff.office import Office
 from tests.policies.test_mistakes import HURRIED
@@ -89,7 +89,7 @@ def test_a_draft_tells_what_it_changes_and_what_each_of_us_may_do(desk: Desk) ->
     assert "tanggal lahir" in clause["words"]["id"]
     assert "only as year and month" in clause["words"]["en"]
     acts = {act["act"]: [one["code"] for one in act["unmet"]] for act in told["acts"]}
-    assert acts == {"edit": [], "submit": [], "activate": ["widening_needs_approval"]}
+    assert acts == {"edit": [], "submit": [], "discard": [], "activate": ["widening_needs_approval"]}
     seen = oka.get(f"{POLICY}/versions/2")
     assert seen.headers["etag"] == made.headers["etag"] == f'"{told["etag"]}"'
     acts = {act["act"]: [one["code"] for one in act["unmet"]] for act in seen.json()["acts"]}
@@ -112,6 +112,58 @@ def test_a_change_widens_by_two_people_and_the_refusal_says_who_can_help(desk: D
     assert (detail["in_force"], detail["open_version"]) == (2, None)
     assert [(v["version"], v["state"]) for v in detail["versions"]] == [(2, "active"), (1, "superseded")]
     assert [done["act"] for done in detail["history"]][:4] == ["activate", "approve", "submit", "edit"]
+
+
+def test_an_api_token_neither_approves_nor_reopens_but_closes(desk: Desk) -> None:
+    ani, oka = desk.signed_in("ani"), desk.signed_in("oka")
+    robot = desk.browser()
+    secret = desk.desk.tokens.add(INSTALLATION, "oka", name="nightly", roles=frozenset({"approver"}), days=1)[
+        1
+    ]
+    robot.headers["Authorization"] = f"Bearer {secret}"
+    submitted = _act(ani, "submit", _draft(ani, wider()))
+    refused = _act(robot, "approve", submitted)
+    assert (refused.status_code, [one["code"] for one in refused.json()["unmet"]]) == (409, ["person_needed"])
+    approved = _act(oka, "approve", submitted)
+    refused = _act(robot, "activate", approved)
+    assert [one["code"] for one in refused.json()["unmet"]] == ["person_needed"]
+    active = _act(ani, "activate", approved)
+    suspended = _act(robot, "suspend", active, reason="surat 12/PDK/2026")
+    assert suspended.status_code == 200
+    refused = _act(robot, "resume", suspended, reason="over")
+    assert [one["code"] for one in refused.json()["unmet"]] == ["second_person", "person_needed"]
+
+
+def test_a_suspension_names_since_when_why_and_who_can_end_it(desk: Desk) -> None:
+    oda = desk.signed_in("oda")
+    suspended = _act(oda, "suspend", oda.get(f"{POLICY}/versions/1"), reason="surat 12/PDK/2026").json()
+    assert suspended["resumable_by"] == ["budi", "oka"]
+    assert suspended["reason"] == "surat 12/PDK/2026"
+    listed = oda.get("/admin/v1/policies", params={"kind": "agreement"}).json()["policies"]
+    told = {one["name"]: (one["suspended_since"], one["suspended_for"]) for one in listed}
+    assert told[NAME] == (suspended["changed_at"], "surat 12/PDK/2026")
+    assert {told[name] for name in told if name != NAME} == {(None, None)}
+    assert oda.get(f"{POLICY}/versions/1").json()["resumable_by"] == ["budi", "oka"]
+
+
+def test_another_goes_on_with_a_draft_or_discards_it_and_begins_anew(desk: Desk) -> None:
+    ani, budi, oka = desk.signed_in("ani"), desk.signed_in("budi"), desk.signed_in("oka")
+    seen = _draft(ani, narrower())
+    match = {"If-Match": seen.headers["etag"]}
+    taken = budi.put(f"{POLICY}/versions/2", json=_form(wider()), headers=match)
+    assert (taken.json()["author"], taken.json()["editors"]) == ("ani", ["ani", "budi"])
+    silent = _act(oka, "discard", taken)
+    assert [one["code"] for one in silent.json()["unmet"]] == ["reason_missing"]
+    discarded = _act(oka, "discard", taken, reason="nobody needs it")
+    assert (discarded.status_code, discarded.json()["state"], discarded.json()["acts"]) == (
+        200,
+        "discarded",
+        [],
+    )
+    again = ani.post(f"{POLICY}/drafts", json=_form(narrower(version=3)))
+    assert (again.status_code, again.json()["version"], again.json()["editors"]) == (201, 3, ["ani"])
+    versions = [(one["version"], one["state"]) for one in ani.get(POLICY).json()["versions"]]
+    assert versions == [(3, "draft"), (2, "discarded"), (1, "active")]
 
 
 def test_an_act_without_its_role_names_who_has_it(desk: Desk) -> None:

@@ -80,7 +80,9 @@ async def test_both_sides_stand_beside_each_other_with_the_reason_for_each_field
         before.clause.en == f"Agreement {NAME} version 1, clause `fields.birth_date: generalise (to: year)`."
     )
     assert (before.ceiling, before.source, before.as_of) == ("full", "dtks", date(2026, 9, 30))
-    assert "birth_date" not in fields(shown.after)
+    gone = fields(shown.after)["birth_date"]
+    assert (gone.state, gone.code, gone.value) == ("withheld", "narrowed", None)
+    assert f"Agreement {NAME} version 2, clause `fields`, withdrew this field" in gone.clause.en
     name = fields(shown.after)["full_name"]
     assert (name.state, name.code, name.value) == ("withheld", "dropped_by_agreement", None)
     assert f"Agreement {NAME} version 2, clause `fields.full_name: drop`" in name.clause.en

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
+from gateway.agreements.keepable import LONGEST_TEXT_BYTES
 from gateway.agreements.live import LivePolicies
 from gateway.agreements.refused import ChangedMeanwhile, ConditionsUnmet
 from gateway.agreements.rows import _row, epoch_of
-from gateway.agreements.store import LONGEST_TEXT_BYTES, PolicyStore
+from gateway.agreements.store import PolicyStore
 from gateway.agreements.tables import policy_versions
 from gateway.audit.tables import audit_documents
 from gateway.civil_day import civil_day

@@ -11,9 +11,12 @@ from click.testing import Result
 from shapely.geometry import box, mapping
 from typer.testing import CliRunner
 
+from connectors.big.areas import BIG_ATTRIBUTES, PLAIN_ATTRIBUTES
+from connectors.big.codes import LEVELS
 from connectors.simulators.big import BigSimulator, Feature, village
 from gateway.commands.areas import app
 from gateway.errors import BadInput, Conflict, FileUnusable, NotFound
+from gateway.shrinking import Held
 from tests.connectors.simulated import Stage, served
 from tests.gateway.areas.maps import write_geojson
 
@@ -158,3 +161,35 @@ def test_values_are_imported_from_a_table(tmp_path: Path) -> None:
     assert rejects.stat().st_mode & 0o777 == 0o600
     assert "?" not in rejects.read_text(encoding="utf-8")
     assert "0 values new, 0 changed, 1 unchanged" in gapura(tmp_path, *words).output
+
+
+def test_the_help_names_every_property_that_is_read_of_a_file(tmp_path: Path) -> None:
+    told = gapura(tmp_path, "import", "--help").output
+    rows = {line.split()[0]: set(line.split()[1:]) - {"or"} for line in told.splitlines() if "KD" in line}
+    assert rows == {
+        level: {
+            *(name for attributes in (BIG_ATTRIBUTES, PLAIN_ATTRIBUTES) for name in attributes.codes[level]),
+            *(name for attributes in (BIG_ATTRIBUTES, PLAIN_ATTRIBUTES) for name in attributes.names[level]),
+        }
+        for level in LEVELS
+    }
+
+
+def test_a_file_that_lost_its_half_is_held_and_taken_when_that_is_accepted(tmp_path: Path) -> None:
+    both = {"35.78": ("Surabaya", (112.0, -8.0)), "35.25": ("Gresik", (111.0, -8.0))}
+    path = write_geojson(tmp_path / "kab.geojson", both)
+    words = ("import", str(path), "--level", "regency", *EDITION)
+    gapura(tmp_path, *words)
+    write_geojson(path, {"35.78": ("Surabaya", (112.0, -8.0))})
+    held = gapura(tmp_path, *words)
+    assert isinstance(held.exception, Held)
+    assert "--accept-shrink" in str(held.exception)
+    assert "2" in gapura(tmp_path, "list").output.splitlines()[-1].split()
+    assert "1 unchanged, 1 gone" in gapura(tmp_path, *words, "--accept-shrink").output
+    table = tmp_path / "risiko.csv"
+    values = ("values", str(table), "--theme", "disaster_risk", "--level", "regency", "--as-of", "2026-01-01")
+    table.write_text("code,value\n35.78,tinggi\n35.25,tinggi\n", encoding="utf-8")
+    gapura(tmp_path, *values)
+    table.write_text("code,value\n35.78,tinggi\n", encoding="utf-8")
+    assert isinstance(gapura(tmp_path, *values).exception, Held)
+    assert "1 gone" in gapura(tmp_path, *values, "--accept-shrink").output

@@ -14,11 +14,12 @@ from connectors.big.areas import Area, RejectedFeature
 from connectors.big.codes import Edition
 from connectors.transport.failures import ConnectionLost
 from gateway.areas.editions import layers
-from gateway.areas.importing import AreaImport, Comparison, Wanted, wanted_layer
+from gateway.areas.importing import AreaImport, Comparison, ImportReport, Wanted, wanted_layer
 from gateway.areas.tables import area_editions, areas
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict
 from gateway.registry.tables import regions
+from gateway.shrinking import Held
 from tests.gateway.areas.maps import NEW, NOW, OLD, area, imported, pages
 
 pytestmark = pytest.mark.anyio
@@ -206,3 +207,27 @@ async def test_what_cannot_be_meant_is_refused_before_anything_is_asked(
     }
     with pytest.raises(BadInput, match=told):
         wanted_layer(**(given | changed))
+
+
+async def test_an_import_that_would_remove_a_large_share_is_held_until_somebody_accepts_it(
+    database: Database,
+) -> None:
+    await imported(database, SURABAYA, GRESIK, BADUNG)
+    before = held(database)
+
+    async def again(edition: Edition, most_gone_percent: int | None) -> ImportReport:
+        wanted = Wanted(edition, "regency")
+        importing = AreaImport(
+            database, wanted, source="x", clock=lambda: NOW, most_gone_percent=most_gone_percent
+        )
+        return await importing(pages([SURABAYA, GRESIK]))
+
+    with pytest.raises(Held, match=r"Of 3 areas of level regency in the store 1 would go \(33.3%"):
+        await again(NEW, 20)
+    assert held(database) == before
+    later = Edition("later", date(2030, 1, 1))
+    with pytest.raises(Held, match="of the edition before"):
+        await again(later, 20)
+    assert held(database) == before
+    assert (await again(later, None)).new == 2
+    assert (await again(NEW, 34)).gone == 1

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from gateway.audit.proofs import Checkpoint, VerifierKey
+from gateway.audit.tables import audit_entries
+from gateway.database import Database
 from tests.gateway.audit.test_audit_http import ask, keys, proof_of
 from tests.living import LivingGateway
 
@@ -78,6 +80,38 @@ def test_a_bundle_proves_an_exchange_offline_and_nothing_that_was_tampered_with(
     assert verified(tmp_path, "bundle", "b.json", *given)[0] == 1
     other = key.replace("/log+", "/lag+", 1)
     assert verified(tmp_path, "bundle", "b.json", "--key", other)[0] == 1
+
+
+def test_a_bundle_of_an_act_of_staff_is_proven_in_words_that_are_true_of_an_act(
+    gateway: LivingGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "verify.py").write_text(gapura(gateway, "verifier"), encoding="utf-8")
+    database = Database(gateway.settings.effective_database_url)
+    with database.reading() as connection:
+        acts = select(audit_entries.c.exchange_id).where(audit_entries.c.kind == "act")
+        act_id = connection.execute(acts.order_by(audit_entries.c.sequence).limit(1)).scalar_one()
+    database.close()
+    told = gapura(gateway, "bundle", str(act_id), "--output", str(tmp_path / "act.json"))
+    assert "proves the act" in told
+    bundle = json.loads((tmp_path / "act.json").read_text(encoding="utf-8"))
+    entry = json.loads(bundle["entry"])
+    said = json.dumps(bundle["says"])
+    assert "administrative act" in said
+    for untrue in ("exchange", "consumer", "pertukaran", "konsumen", "salt"):
+        assert untrue not in said
+    assert "salt" not in bundle
+    key = gapura(gateway, "key").strip()
+    status, words = verified(tmp_path, "bundle", "act.json", "--key", key)
+    assert status == 0, words
+    assert f"{entry['actor']} did {entry['act']} to {entry['object']}" in words
+    given = ("--key", key, "--request", "act.json")
+    assert verified(tmp_path, "bundle", "act.json", *given) == (
+        1,
+        "NOT PROVEN: the entry is of an administrative act, which has no request\n",
+    )
+    unknown = gapura(gateway, "bundle", "00000000-0000-4000-8000-000000000000", status=2)
+    assert "no entry of an exchange or an act" in unknown
+    assert "erased" not in unknown
 
 
 def test_a_witness_cosigns_what_continues_and_the_gateway_shows_it(

@@ -209,7 +209,7 @@ def test_a_log_rolled_back_as_a_whole_is_told_by_a_checkpoint_kept_elsewhere(log
 
 
 def test_a_checkpoint_of_another_key_is_no_evidence(log: RunningLog) -> None:
-    forged = signed_checkpoint(log_key(ORIGIN, b"t" * 32), 300, b"r" * 32, NOW)
+    forged = signed_checkpoint([log_key(ORIGIN, b"t" * 32)], 300, b"r" * 32, NOW)
     with pytest.raises(Unproven, match="not signed"):
         verify(log.database, log.key.verifier, kept_notes=[forged])
 
@@ -232,7 +232,7 @@ def test_flipping_any_byte_of_a_thousand_entries_names_that_entry() -> None:
         before.append(compact.copy())
         compact.append(leaf)
         if number % 10 == 0:
-            notes.append(open_checkpoint(signed_checkpoint(KEY, number, compact.root(), NOW), KEY.verifier))
+            notes.append(open_checkpoint(signed_checkpoint([KEY], number, compact.root(), NOW), KEY.verifier))
     sound = [Found.of(entry.text, b"", entry.subjects, entry.blind) for entry in sealed]
     assert check_log(sound, leaves, notes).finding is None
     flips = 0

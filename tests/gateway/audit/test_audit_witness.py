@@ -45,7 +45,7 @@ def logs(tmp_path: Path) -> list[RunningLog]:
 
 @pytest.fixture
 def witness(tmp_path: Path) -> Witness:
-    return Witness(LOG_KEY.verifier, witness_key("bpk.go.id/saksi", b"w" * 32), tmp_path / "state")
+    return Witness([LOG_KEY.verifier], witness_key("bpk.go.id/saksi", b"w" * 32), tmp_path / "state")
 
 
 def test_it_cosigns_a_log_that_grows(logs: list[RunningLog], witness: Witness) -> None:
@@ -91,7 +91,7 @@ def test_a_log_that_goes_back_is_caught(logs: list[RunningLog], witness: Witness
 def test_a_log_of_another_key_is_not_cosigned(tmp_path: Path, logs: list[RunningLog]) -> None:
     stranger = log_key(ORIGIN, b"t" * 32).verifier
     logs[0].write(1)
-    witness = Witness(stranger, witness_key("w", b"w" * 32), tmp_path / "state")
+    witness = Witness([stranger], witness_key("w", b"w" * 32), tmp_path / "state")
     with pytest.raises(Unproven, match="not signed"):
         witness.cosign(over(logs[0]), NOW)
     assert not witness.state.exists()

@@ -22,6 +22,7 @@ from tests.living import LivingGateway, living_gateway
 
 BPJS, PATH = "bpjs-kesehatan", "/v1/eligibility"
 POLICIES = Path(__file__).parents[3] / "policies"
+EXPIRED = "bpjs-earlier-reconciliation"
 NIK = persona("eligible").nik
 
 
@@ -38,6 +39,7 @@ def gateway(
         "bpjs-member-reconciliation": (3, 1000, 1000),
     }.items():
         _set_limits(policies / "agreements" / f"{name}.yaml", *limits)
+    _add_expired(policies / "agreements")
     if request.param == "sqlite":
         url = f"sqlite:///{home / 'gapura.db'}"
         with living_gateway(home, url, people=50, policies=policies) as living:
@@ -58,6 +60,13 @@ def _set_limits(path: Path, requests: int, subjects: int, people: int) -> None:
         if name in numbers:
             lines[at] = f"  {name}: {numbers[name]}\n"
     path.write_text("".join(lines), encoding="utf-8")
+
+
+def _add_expired(folder: Path) -> None:
+    """An agreement of BPJS that was over before anybody here asked anything."""
+    text = (folder / "bpjs-member-reconciliation.yaml").read_text(encoding="utf-8")
+    text = text.replace("2028-12-31", "2026-01-31").replace("member-reconciliation", "earlier-reconciliation")
+    (folder / f"{EXPIRED}.yaml").write_text(text, encoding="utf-8")
 
 
 def _ask(gateway: LivingGateway, *niks: str) -> httpx.Response:
@@ -125,7 +134,7 @@ def test_usage_shows_each_agreement_by_itself_and_is_told_only_to_its_consumer(
     others = gateway.client("bps-statistik").get("/v1/usage").json()["agreements"]
     assert not {one["id"] for one in others} & after.keys()
     answer = gateway.client(BPJS).get("/v1/usage")
-    assert {of for of, _ in _fields(answer, "ratelimit")} == after.keys()
+    assert {of for of, _ in _fields(answer, "ratelimit")} == after.keys() - {EXPIRED}
     assert gateway.http.get(f"{gateway.url}/v1/usage").status_code == 401
 
 
@@ -145,3 +154,51 @@ def test_another_key_of_the_consumer_goes_on_where_the_first_one_stopped(gateway
     answer = client.post(PATH, body)
     assert answer.status_code == 200
     assert _left(answer)["subjects_per_day"] == left["subjects_per_day"] - 1
+
+
+def test_usage_says_how_each_agreement_stands_so_that_nobody_counts_on_one_that_is_over(
+    gateway: LivingGateway,
+) -> None:
+    standing = {name: one["standing"] for name, one in _usage(gateway).items()}
+    assert standing == {
+        "bpjs-pbi-jk": "active",
+        "bpjs-member-reconciliation": "active",
+        EXPIRED: "expired",
+    }
+
+
+def test_what_is_malformed_or_not_covered_is_not_counted_and_tells_of_no_limit(
+    gateway: LivingGateway,
+) -> None:
+    before = _usage(gateway)
+    subject = {"ref": "0", "nik": NIK}
+    covered = {"purpose": "pbi-jk-eligibility", "programme": "PBI-JK", "subjects": [subject]}
+    for body, status in (
+        ({**covered, "subjects": []}, 422),
+        ({**covered, "programme": "PKH"}, 403),
+        ({"purpose": "earlier-reconciliation", "programme": "PBI-JK", "subjects": [subject]}, 403),
+    ):
+        answer = gateway.post(BPJS, PATH, body)
+        assert answer.status_code == status
+        assert not {"ratelimit", "ratelimit-policy"} & answer.headers.keys()
+    assert "ratelimit" not in gateway.client(BPJS).get("/v1/agreements").headers
+    counts = ("requests", "refused", "subjects", "new_people")
+    after = _usage(gateway)
+    assert [[one[name] for name in counts] for one in after.values()] == [
+        [one[name] for name in counts] for one in before.values()
+    ]
+
+
+def test_the_contract_documents_the_fields_wherever_a_request_is_counted(gateway: LivingGateway) -> None:
+    contract = gateway.http.get(f"{gateway.url}/openapi.json").json()
+    for path in (PATH, "/v1/records", "/v1/access-history", "/v1/pseudonyms/translate"):
+        responses = contract["paths"][path]["post"]["responses"]
+        for status in ("200", "429", "503"):
+            assert {"RateLimit", "RateLimit-Policy"} <= responses[status]["headers"].keys()
+        assert "Retry-After" in responses["429"]["headers"]
+        assert not {"headers"} & (responses["403"].keys() | responses["422"].keys())
+    assert "RateLimit" in contract["paths"]["/v1/usage"]["get"]["responses"]["200"]["headers"]
+    assert "headers" not in contract["paths"]["/v1/agreements"]["get"]["responses"]["200"]
+    told = contract["components"]["headers"]
+    for name in ("RateLimit", "RateLimit-Policy"):
+        assert http_sf.parse(told[name]["example"].encode(), tltype="list")

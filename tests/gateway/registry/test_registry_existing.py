@@ -129,6 +129,7 @@ async def test_the_answers_about_everyone_are_those_of_the_built_in_registry(
     assert theirs.provides == ours.provides
     ids = PersonIds(SECRET, "number")
     their_id = {one: one if by_uuid else ids.id_of(key) for one, key in numbered(database).items()}
+    assert (set(ours.person_ids()), set(theirs.person_ids())) == (set(their_id), set(their_id.values()))
     with database.reading() as connection:
         niks = list(connection.execute(select(people.c.nik).distinct()).scalars())
     by_nik = [Subject(nik=nik) for nik in niks if nik] + [Subject(nik="3578085203849999"), Subject(nik="")]

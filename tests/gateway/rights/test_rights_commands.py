@@ -52,10 +52,16 @@ def test_a_history_is_read_by_a_number_that_is_never_on_the_command_line(gapura:
     told = gapura("rights", "history", "--nik-file", "-", *ME, input=f"{nik}\n").stdout
     assert "menanyakan kelayakan tentang PBI-JK; dijawab layak" in told
     assert nik not in told
+    assert "tentang orang ini" in told
+    assert "Anda" not in told, "an auditor reads about somebody else"
+    in_english = gapura("rights", "history", "--nik-file", "-", "--language", "en", *ME, input=nik).stdout
+    assert "asked about eligibility on PBI-JK; answered: eligible" in in_english
+    assert not {"Orang", "Daftar", "menanyakan", "dijawab", "tentang"} & set(in_english.split())
     file = tmp_path / "nik.txt"
     file.write_text(nik)
     said = json.loads(gapura("rights", "history", "--nik-file", str(file), "--format", "json", *ME).stdout)
     assert said["accesses"][1]["operation"] == "rights.history_read"
+    assert "you" not in said["words"]["en"].split()
     (person,) = said["people"]
     assert person in gapura("rights", "history", "--person-id", person, *ME).stdout
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import defaultdict
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,7 +15,9 @@ from gateway.audit.erasure import erase
 from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
+from gateway.registry.connector import RegistryConnector
 from gateway.registry.tables import people
+from gateway.rights.exposure import people_told
 from gateway.rights.incidents import Incident, Incidents
 from gateway.rights.notices import Account, notice_to_authority, notice_to_people
 from gateway.staff.roles import Staff
@@ -30,7 +34,8 @@ def log(database: Database) -> Log:
 
 
 def _incidents(log: Log) -> Incidents:
-    return Incidents(log.database, HASHER, lambda: log.now)
+    registry = RegistryConnector(log.database)
+    return Incidents(log.database, registry.person_ids, HASHER, lambda: log.now)
 
 
 def _opened(log: Log) -> Incident:
@@ -46,6 +51,11 @@ def _opened(log: Log) -> Incident:
     )
 
 
+def _told(log: Log, incident: Incident) -> set[str]:
+    with log.database.reading() as connection:
+        return {digest.hex() for digest in people_told(connection, incident.affected)}
+
+
 def _acts(log: Log) -> list[str]:
     with log.database.reading() as connection:
         chosen = select(audit_entries.c.entry).where(audit_entries.c.kind == "act")
@@ -58,11 +68,48 @@ def test_who_was_told_of_is_counted_once_and_each_field_by_its_people(log: Log) 
     log.write((ANI, "released"), (BUDI, "released"), at=within, fields={"sex": "keep"})
     log.write((ANI, "eligible"), at=within, fields={}, programme="PKH")
     log.write(ANI, at=within, outcome="refused", reason="source_unavailable")
-    exposure = _incidents(log).exposure(_opened(log))
-    assert exposure.people == {ANI, BUDI}
+    incident = _opened(log)
+    exposure = _incidents(log).exposure(incident)
+    assert _told(log, incident) == {ANI, BUDI}
+    assert exposure.people_count == 2
     assert exposure.fields == {"decile": 1, "sex": 2}
     assert exposure.decisions == {"PKH": 1}
     assert (exposure.exchanges, exposure.erased) == (4, 0)
+
+
+def test_the_count_is_that_of_somebody_who_reads_every_entry(log: Log) -> None:
+    chance = random.Random(7)  # noqa: S311 - the same log in every run
+    hashes = [HASHER.person(UUID(int=number)) for number in range(12)]
+    people: set[str] = set()
+    fields: defaultdict[str, set[str]] = defaultdict(set)
+    decisions: defaultdict[str, set[str]] = defaultdict(set)
+    for _ in range(60):
+        names = chance.sample(["decile", "sex", "region", "full_name"], chance.randrange(4))
+        programme = chance.choice([None, "PKH", "BPNT"])
+        outcomes = ["eligible", "released", "not_found", "duplicate_identity", "unknown"]
+        asked = [(chance.choice(hashes), chance.choice(outcomes)) for _ in range(chance.randrange(5))]
+        answered = chance.random() < 0.9
+        log.write(
+            *asked,
+            at=NOW - HOUR / 2,
+            outcome="answered" if answered else "refused",
+            fields={name: chance.choice(["keep", "mask (first: 1)"]) for name in names},
+            programme=programme,
+        )
+        told = {one for one, outcome in asked if outcome not in {"not_found", "duplicate_identity"}}
+        if not answered:
+            continue
+        people |= told
+        for name in names:
+            fields[name] |= told
+        if programme:
+            decisions[programme] |= told
+    incident = _opened(log)
+    exposure = _incidents(log).exposure(incident)
+    assert _told(log, incident) == people
+    assert (exposure.exchanges, exposure.people_count) == (60, len(people))
+    assert exposure.fields == {name: len(told) for name, told in fields.items()}
+    assert exposure.decisions == {name: len(told) for name, told in decisions.items()}
 
 
 def test_what_came_before_or_at_the_end_or_went_to_others_is_not_part_of_it(log: Log) -> None:
@@ -71,7 +118,9 @@ def test_what_came_before_or_at_the_end_or_went_to_others_is_not_part_of_it(log:
     log.write((ANI, "released"), at=NOW - HOUR / 2, consumer="another")
     assert _incidents(log).exposure(_opened(log)).exchanges == 0
     log.write((BUDI, "released"), at=NOW - HOUR)
-    assert _incidents(log).exposure(_opened(log)).people == {BUDI}
+    incident = _opened(log)
+    assert _told(log, incident) == {BUDI}
+    assert _incidents(log).exposure(incident).people_count == 1
 
 
 def test_what_was_erased_is_told_as_not_counted(log: Log) -> None:
@@ -80,7 +129,7 @@ def test_what_was_erased_is_told_as_not_counted(log: Log) -> None:
         log.place()
         erase(log.database, exchange, scope=scope, order="PN 1/2026", actor="x", at=NOW)  # type: ignore[arg-type]
     exposure = _incidents(log).exposure(_opened(log))
-    assert (exposure.exchanges, exposure.people, exposure.erased) == (2, frozenset(), 2)
+    assert (exposure.exchanges, exposure.people_count, exposure.erased) == (2, 0, 2)
 
 
 def test_the_clock_runs_three_times_24_hours_from_when_it_became_known(log: Log) -> None:
@@ -161,5 +210,6 @@ def test_the_notices_say_what_the_log_knows_and_show_the_gaps(log: Log) -> None:
     assert "Jumlah orang yang terdampak: 1" in report
     assert "Batas pemberitahuan      : 24 November 2026 pukul 10.00 WIB" in report
     assert "[HARUS" not in report
+    assert "bila pelayanan publik atau kepentingan masyarakat terdampak" in report
     assert "(1 orang)" in report
     assert "(1 orang)" not in letter

@@ -75,6 +75,7 @@ def test_the_semester_report_counts_calls_and_how_what_they_were_for_ended(log: 
         if ending is not None:
             log.write((ANI, "released"), of=exchange, at=IN_OCTOBER, **ending)
     log.write(ANI, kind="intent", at=IN_OCTOBER, sources=["bpjs"])
+    log.write(ANI, kind="intent", at=IN_OCTOBER, sandbox=True)  # its simulator was asked
     log.write((ANI, "released"), at=IN_OCTOBER)
     report = usage_report(log.database, "2026-S2")
     assert report["calls"] == 42

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import csv
 import itertools
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from connectors.simulators.bpjs import members_among
 from connectors.simulators.dukcapil import population_row
 from connectors.transport.failures import SourceFailure
 from gateway import demo
-from gateway.commands import sources
+from gateway.commands import areas, sources
 from gateway.commands.simulate import simulate
 from gateway.database import Database
 from gateway.errors import Conflict, NotFound
@@ -31,7 +32,7 @@ from gateway.registry.personas import persona
 from gateway.registry.tables import enrolments, people
 from gateway.settings import load_settings
 from gateway.sources.folder import build_sources
-from gateway.sources.reports import report_states
+from gateway.sources.reports import SourceOverview, report_states
 from gateway.sources.training import Training, training, training_people
 from tests.gateway.sources.populace import settle
 from tests.living import free_port
@@ -46,9 +47,7 @@ class Home:
     training: Training
 
     def gapura(self, *arguments: str) -> Result:
-        file = str(self.training.file)
-        words = [*arguments, "--file", file] if arguments else ["--file", file]
-        return CliRunner().invoke(sources.app, words, env={"GAPURA_HOME": str(self.folder)})
+        return CliRunner().invoke(sources.app, arguments, env={"GAPURA_HOME": str(self.folder)})
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +57,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     demo.prepare(settings, 300, lambda _words: lambda _share: None, lambda _: None)
     database = Database(settings.effective_database_url)
     population = training_people(database, 1000)
-    with training(population, folder / "training") as opened:
+    with training(population, folder) as opened:
         yield Home(folder, database, opened)
     database.close()
 
 
 def test_every_source_of_the_training_answers_a_check(home: Home) -> None:
-    for name in ("dukcapil", "bpjs", "PKH", "BPNT", "BST"):
+    for name in ("dukcapil", "bpjs", "PKH", "BPNT", "BST", "big"):
         result = home.gapura("check", name)
         assert result.exit_code == 0, result.output
         assert f"{name} answers" in result.output
@@ -126,22 +125,70 @@ def test_the_overview_shows_what_serving_processes_report_and_what_is_left(home:
     (dukcapil,) = [line.split() for line in told.splitlines() if line.startswith("dukcapil")]
     assert dukcapil[1:3] == ["yes", "closed"]
     assert int(dukcapil[5]) < 10_000
-    assert "bpjs (since " in told
+    assert "bpjs: DOWN since " in told
     assert "No serving process" not in told
     for name in ("dukcapil", "bpjs", "pkh-list", "closed", "not asked"):
         assert name in told
     assert "List of BST: never pulled" in told
 
 
-def test_a_gateway_without_sources_says_so(home: Home) -> None:
-    result = CliRunner().invoke(sources.app, [], env={"GAPURA_HOME": str(home.folder)})
-    assert result.output == "No outside source is configured.\n"
+def test_a_file_that_is_named_counts_instead_of_the_one_in_the_home_folder(
+    home: Home, tmp_path: Path
+) -> None:
+    named = tmp_path / "named.toml"
+    named.write_text("")
+    for words, env in ((("--file", str(named)), {}), ((), {"GAPURA_SOURCES": str(named)})):
+        told = CliRunner().invoke(sources.app, words, env={"GAPURA_HOME": str(home.folder), **env})
+        assert told.output.replace("\n", "") == f"No outside source is configured in {named}."
+
+
+def test_what_failed_before_is_told_as_past_once_the_source_answers_again() -> None:
+    now = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+    failed, answered = now - timedelta(hours=2), now - timedelta(minutes=5)
+    down = SourceOverview("bpjs", 1, False, "open", None, None, failed, "connect refused", failed)
+    assert sources.last_failure_told(down, now) == "bpjs: DOWN since 2026-11-22 01:00:00Z: connect refused"
+    again = replace(down, reachable=True, breaker="closed", last_success=answered, unavailable_since=None)
+    assert sources.last_failure_told(again, now) == (
+        "bpjs: answers again since 2026-11-22 02:55:00Z at the latest. "
+        "Last failure 2026-11-22 01:00:00Z (2 h ago): connect refused"
+    )
+    one_question = replace(down, reachable=True, unavailable_since=None, last_success=failed - timedelta(1))
+    assert "its last question failed at 2026-11-22 01:00:00Z (2 h ago)" in sources.last_failure_told(
+        one_question, now
+    )
+
+
+def test_simulators_do_not_replace_a_configuration_that_somebody_wrote(tmp_path: Path) -> None:
+    own = tmp_path / "sources.toml"
+    own.write_text("[dukcapil]\n")
+    with pytest.raises(Conflict, match="move it away"), training((), tmp_path):
+        pass
+    assert own.read_text() == "[dukcapil]\n"
+    own.unlink()
+    for _start in ("first", "second"):
+        with training((), tmp_path):
+            assert load_settings({"GAPURA_HOME": str(tmp_path)}).sources_file == own
+
+
+def test_maps_come_from_the_simulator_too_and_every_point_lies_in_one_region(home: Home) -> None:
+    env = {"GAPURA_HOME": str(home.folder), "COLUMNS": "200"}
+    edition = ("--edition", "latihan", "--valid-from", "2025-04-25")
+    for level, told in (
+        ("regency", "514 codes in both, 0 only on the map"),
+        ("village", "0 only on the map"),
+    ):
+        words = ["import", "big", "--level", level, *edition]
+        done = CliRunner().invoke(areas.app, words, env=env)
+        assert done.exit_code == 0, done.output
+        assert told in done.output
+    where = CliRunner().invoke(areas.app, ["locate", "112.75", "-7.26"], env=env).output
+    assert re.search(r"regency \(latihan\): [0-9.]{5} K", where), where
 
 
 def test_a_new_home_is_made_and_has_nobody_to_simulate(tmp_path: Path) -> None:
     new = {"GAPURA_HOME": str(tmp_path / "new")}
     told = CliRunner().invoke(sources.app, [], env=new)
-    assert told.output == "No outside source is configured.\n"
+    assert "No outside source is configured: there is no " in told.output
     simulating = typer.Typer()
     simulating.command()(simulate)
     refused = CliRunner().invoke(simulating, [], env=new)

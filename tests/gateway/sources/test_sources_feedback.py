@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from sqlalchemy import select
 from starlette.responses import Response
 from typer.testing import CliRunner
 
 from connectors.simulators.dukcapil import DukcapilSimulator
+from gateway.audit.entry import SubjectHasher
+from gateway.audit.tables import audit_entries
 from gateway.commands import sources
+from gateway.database import Database
 from gateway.errors import FileUnusable, NotFound, SettingsInvalid
+from gateway.installation import open_keys
+from gateway.settings import load_settings
 from gateway.sources.feedback import ROWS_PER_MESSAGE, read_feedback
 from tests.connectors.simulated import served
 from tests.gateway.sources.populace import write_secrets
@@ -102,6 +109,25 @@ def test_what_is_told_names_nobody(desk: Desk) -> None:
     told = [desk.deliver(people(2)).output, desk.deliver("NIK,PKH\n" + f"{NIK(9001)}\n" * 2).output]
     told.append(str(desk.deliver(f"NIK,PKH\n{NIK(9001)},\n{NIK(9002)[:15]},YA\n").exception))
     assert not [text for text in told if "35780114" in text]
+
+
+@pytest.mark.parametrize(("token", "state"), [("token-latihan", "complete"), ("another", "incomplete")])
+def test_the_log_holds_whom_dukcapil_was_told_of_and_how_it_ended(desk: Desk, token: str, state: str) -> None:
+    desk.dukcapil.feedback_token = token
+    desk.deliver(people(2))
+    settings = load_settings({"GAPURA_HOME": str(desk.folder)})
+    database = Database(settings.effective_database_url)
+    with database.reading() as connection:
+        rows = connection.execute(select(audit_entries).order_by(audit_entries.c.sequence)).all()
+    hasher = SubjectHasher(open_keys(database, settings.home / "keys").audit_key)
+    database.close()
+    begun, ended = (json.loads(row.entry) for row in rows)
+    assert (begun["act"], begun["subject_count"]) == ("feedback.begun", 2)
+    assert (begun["actor"], begun["object"]) == ("installation@console", "source/dukcapil_feedback")
+    assert json.loads(rows[0].subjects) == [hasher.identifier(NIK(9000)), hasher.identifier(NIK(9001))]
+    assert (ended["act"], ended["state"]) == ("feedback.ended", state)
+    assert ended["delivered"] == len(desk.returned)
+    assert not [row for row in rows if "35780114" in row.entry]
 
 
 def test_a_row_that_is_wrong_keeps_the_whole_file_back_and_every_row_is_told(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from gateway.database import Database
 from gateway.errors import Conflict
 from gateway.registry.connector import RegistryConnector
 from gateway.registry.tables import enrolments, people
+from gateway.shrinking import Held
 from gateway.sources.programme_lists import FoundDouble, NotTaken, ProgrammePull, PullReport
 from gateway.sources.tables import programme_cursors
 from tests.connectors.simulated import Stage, served
@@ -243,3 +244,29 @@ async def test_of_two_pulls_at_once_one_gives_way_and_every_row_is_taken(
     assert all(isinstance(one, PullReport | Conflict) for one in both)
     assert any(isinstance(one, PullReport) for one in both)
     assert len(held(database)) == 7
+
+
+async def test_a_pull_that_would_end_a_large_share_is_held_whole_until_somebody_accepts_it(
+    database: Database, pkh: ProgrammeListSource, simulator: ProgrammesSimulator
+) -> None:
+    await pull(database, pkh, most_ended_percent=20)
+    before = held(database)
+    for number in (1, 2):
+        simulator.publish(Row("PKH", NIK(90000 + number), START, ends_on=LATER))
+    simulator.publish(Row("PKH", NIK(90009), START))
+    for _again in range(2):  # asking again does not wear the guard down
+        with pytest.raises(Held, match=r"Of 7 memberships of PKH in the store 2 would go \(28.6%, and 20 %"):
+            await pull(database, pkh, most_ended_percent=20)
+        assert held(database) == before
+    report = await pull(database, pkh, most_ended_percent=None)
+    assert report.taken == 3
+    assert sum(row[3] == LATER for row in held(database)) == 2
+
+
+async def test_a_pull_within_the_share_and_the_first_one_are_taken_unasked(
+    database: Database, pkh: ProgrammeListSource, simulator: ProgrammesSimulator
+) -> None:
+    simulator.publish(Row("PKH", NIK(90008), START, ends_on=LATER))
+    assert (await pull(database, pkh, most_ended_percent=0)).taken == 8
+    simulator.publish(Row("PKH", NIK(90001), START, ends_on=START))
+    assert (await pull(database, pkh, most_ended_percent=15)).taken == 1
