@@ -1,15 +1,15 @@
 """Natural batching: calls that wait while a batch is under way share the next one.
 
-One thread runs one batch at a time. There is no timer: the batch in flight is the window, so a lone
-call waits for nobody and a crowd shares one transaction. Used for reads (one query for many requests),
-for admission (one transaction for many proofs) and for the audit log (one commit for many entries).
+One batch runs at a time. There is no timer: the batch in flight is the window, so a lone call waits for
+nobody and a crowd shares one transaction. Used for reads (one query for many requests), for admission (one
+transaction for many proofs) and for the audit log (one commit for many entries).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class NaturalBatch(Generic[Item, Result]):
-    """Collects calls of one event loop and runs them together in a thread of its own.
+    """Collects calls of one event loop and runs them together.
 
     `run` gets 1 to `limit` items and MUST return one result per item, in order; a result that is an
     exception is raised to that item's caller only. If `run` itself raises, every caller of that batch
@@ -27,12 +27,11 @@ class NaturalBatch(Generic[Item, Result]):
     """
 
     def __init__(
-        self, name: str, run: Callable[[Sequence[Item]], Sequence[Result | Exception]], *, limit: int = 512
+        self, run: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]], *, limit: int = 512
     ) -> None:
         self._run = run
         self._limit = limit
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._pump: asyncio.Task[None] | None = None
 
     async def __call__(self, item: Item) -> Result:
@@ -41,16 +40,16 @@ class NaturalBatch(Generic[Item, Result]):
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
         if self._pump is None:
-            self._pump = loop.create_task(self._drain(loop))
+            self._pump = loop.create_task(self._drain())
         return await future
 
-    async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _drain(self) -> None:
         try:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
                 items = [item for item, _ in batch]
                 try:
-                    results = await loop.run_in_executor(self._thread, self._run, items)
+                    results = await self._run(items)
                 except Exception as error:  # noqa: BLE001 - handed to the callers, who wait for it
                     results = [error] * len(batch)
                 for (_, future), result in zip(batch, results, strict=True):
@@ -63,6 +62,17 @@ class NaturalBatch(Generic[Item, Result]):
         finally:
             self._pump = None
 
+
+class OneThread:
+    """A thread of its own for calls that block, one at a time."""
+
+    def __init__(self, name: str) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def __call__(self, function: Callable[[Item], Result], item: Item) -> Result:
+        """What `function` gives for `item`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, item)
+
     def close(self) -> None:
-        """Wait for the batch under way, then stop the thread."""
+        """Wait for the call under way and end."""
         self._thread.shutdown(wait=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +51,7 @@ metadata = MetaData(
 
 # Longer than the longest import chunk holds SQLite's single write lock.
 _SQLITE_BUSY_TIMEOUT_S = 30
-_CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 5
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -105,6 +105,7 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._write_lock = threading.Lock() if self.is_sqlite else None
+        self._to_close: list[Callable[[], None]] = []
         if self.is_sqlite:
             self.engine = create_engine(
                 parsed, connect_args={"timeout": _SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False}
@@ -116,7 +117,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,
-                connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+                connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
             )
 
     def is_missing(self) -> bool:
@@ -169,8 +170,14 @@ class Database:
                 finally:
                     connection.info.pop("begin", None)
 
+    def before_closing(self, close: Callable[[], None]) -> None:
+        """Have `close` called when this database is closed: for connections that it does not pool itself."""
+        self._to_close.append(close)
+
     def close(self) -> None:
-        """Close every pooled connection; the object must not be used afterwards."""
+        """Close every connection; the object must not be used afterwards."""
+        for close in self._to_close:
+            close()
         self.engine.dispose()
 
 

@@ -21,7 +21,7 @@ from connectors.big.codes import Level, ancestry, edition_on, level_of
 from gateway.areas.editions import levels_of, read_editions
 from gateway.areas.tables import area_editions, area_values, areas
 from gateway.areas.themes import THEMES
-from gateway.batching import NaturalBatch
+from gateway.batching import NaturalBatch, OneThread
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
 
@@ -49,7 +49,10 @@ class AreasConnector:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch("big", self._answer_all)
+        self._thread = OneThread("big")
+        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch(
+            lambda questions: self._thread(self._answer_all, questions)
+        )
         self._names = select(areas.c.code, areas.c.name, areas.c.as_of).where(
             areas.c.edition == bindparam("edition"), database.one_of(areas.c.code, "codes")
         )
@@ -79,7 +82,7 @@ class AreasConnector:
 
     def close(self) -> None:
         """Wait for the batch under way; the connector must not be used afterwards."""
-        self._batch.close()
+        self._thread.close()
 
     def _touch(self) -> None:
         with self._database.reading() as connection:

@@ -11,20 +11,24 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Date, bindparam, select, text
+from sqlalchemy import Date, bindparam, select, text
 
-from gateway.database import Database, UtcDateTime, make_durable
+from gateway.database import Database, UtcDateTime
+from gateway.lanes import Procedure
 from gateway.limits.patterns import Level, Pattern
 from gateway.limits.tables import limit_alarms
-from gateway.staff.acts import Act, RecordAct
+from gateway.staff.acts import Act, WriteAct
 
 _ACTOR = "gateway"
 # What this process has raised, so that it does not try again with every request; a day has few.
 _REMEMBERED = 1000
 _RAISE = text(
     "INSERT INTO limit_alarms (agreement_id, day, pattern, level, at) "
-    "VALUES (:agreement_id, :day, :pattern, :level, :at) ON CONFLICT DO NOTHING"
+    "VALUES (:agreement_id, :day, :pattern, :level, :at) ON CONFLICT DO NOTHING RETURNING day"
 ).bindparams(bindparam("day", type_=Date()), bindparam("at", type_=UtcDateTime()))
+
+# Counting need not be on disk, an alarm must.
+_ON_DISK = text("SET LOCAL synchronous_commit TO ON")
 
 
 class Tell(Protocol):
@@ -45,6 +49,11 @@ class Alarm:
     at: datetime
 
     @property
+    def columns(self) -> dict[str, object]:
+        """As its table holds it."""
+        return {**asdict(self), "pattern": self.pattern.value, "level": self.level.value}
+
+    @property
     def kind(self) -> tuple[str, date, Pattern, Level]:
         """What is raised once."""
         return self.agreement_id, self.day, self.pattern, self.level
@@ -57,30 +66,34 @@ def untold(name: str, *, level: str = "info", **fields: object) -> None:
 class Alarms:
     """The alarms of all agreements."""
 
-    def __init__(self, database: Database, record_act: RecordAct, tell: Tell) -> None:
+    def __init__(self, database: Database, write_act: WriteAct, tell: Tell) -> None:
         self._database = database
-        self._record_act = record_act
+        self._write_act = write_act
         self._tell = tell
         self._raised: set[tuple[str, date, Pattern, Level]] = set()
 
     def raise_first(
-        self, connection: Connection, found: Mapping[tuple[str, Pattern], Level], day: date, now: datetime
-    ) -> Sequence[Alarm]:
+        self, found: Mapping[tuple[str, Pattern], Level], day: date, now: datetime
+    ) -> Procedure[Sequence[Alarm]]:
         """Put down those that are the first of their kind on `day`; a refusal is an alarm as well.
 
         The caller gives them to `announce` when its transaction has been committed.
         """
-        first = []
-        for (agreement_id, pattern), reached in found.items():
-            for level in (Level.ALARM, Level.REFUSAL) if reached is Level.REFUSAL else (Level.ALARM,):
-                alarm = Alarm(agreement_id, day, pattern, level, now)
-                if alarm.kind not in self._raised and connection.execute(_RAISE, asdict(alarm)).rowcount:
-                    first.append(alarm)
+        reached = [
+            Alarm(agreement_id, day, pattern, level, now)
+            for (agreement_id, pattern), highest in found.items()
+            for level in ((Level.ALARM, Level.REFUSAL) if highest is Level.REFUSAL else (Level.ALARM,))
+        ]
+        unknown = [alarm for alarm in reached if alarm.kind not in self._raised]
+        if not unknown:
+            return ()
+        written = yield [(_RAISE, alarm.columns) for alarm in unknown]
+        first = [alarm for alarm, rows in zip(unknown, written, strict=True) if rows]
         for alarm in first:
             about = f"{alarm.pattern} on {day}"
-            self.record(connection, _ACTOR, f"limits.{alarm.level}", alarm.agreement_id, about, now)
-        if first:
-            make_durable(connection)
+            yield from self.record(_ACTOR, f"limits.{alarm.level}", alarm.agreement_id, about, now)
+        if first and not self._database.is_sqlite:
+            yield [(_ON_DISK, {})]
         return first
 
     def announce(self, raised: Sequence[Alarm]) -> None:
@@ -97,11 +110,9 @@ class Alarms:
                 reached=alarm.level.value,
             )
 
-    def record(
-        self, connection: Connection, actor: str, act: str, agreement_id: str, reason: str, now: datetime
-    ) -> None:
-        """Put an act about an agreement's limits into the audit log, within the caller's transaction."""
-        self._record_act(connection, Act(actor, act, f"agreement/{agreement_id}", now, reason))
+    def record(self, actor: str, act: str, agreement_id: str, reason: str, now: datetime) -> Procedure[None]:
+        """Put an act about an agreement's limits into the audit log, within the same transaction."""
+        return self._write_act(Act(actor, act, f"agreement/{agreement_id}", now, reason))
 
     def since(self, ids: Sequence[str], day: date) -> Sequence[Alarm]:
         """The alarms of these agreements from `day` on, oldest first. Blocks. Raises StoreUnavailable."""

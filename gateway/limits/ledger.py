@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import delete
 
 from connectors.base import Subject
 from gateway.audit.entry import SubjectHasher
@@ -24,14 +24,15 @@ from gateway.batching import NaturalBatch
 from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
+from gateway.lanes import Last, Procedure, Step, open_lane, run_on
 from gateway.limits.alarms import Alarm, Alarms, Tell, untold
 from gateway.limits.budget import Refusal, Spent, Use
 from gateway.limits.day import Ask, OpenDay
 from gateway.limits.marks import Marks
 from gateway.limits.patterns import MarkedPlace, Seen, Thresholds
-from gateway.limits.statements import Statements
+from gateway.limits.statements import Statements, seen_in, use_in
 from gateway.limits.tables import limit_alarms, limit_people, limit_use, limit_walks
-from gateway.staff.acts import RecordAct, record_in_audit_log
+from gateway.staff.acts import WriteAct, writing_in_audit_log
 from policies.agreement import Agreement
 
 # A person not asked about for this long is new again.
@@ -39,6 +40,8 @@ REMEMBERED_DAYS = 30
 _AGREEMENTS_KEPT = 1024
 # Figures and alarms, which name nobody, are kept for a year's review.
 _KEPT_DAYS = 400
+# How many of those who were new under an agreement on a day the registry did not know.
+_Note = tuple[str, date, int]
 
 
 class LimitLedger:
@@ -51,17 +54,19 @@ class LimitLedger:
         clock: Callable[[], datetime],
         *,
         tell: Tell = untold,
-        record_act: RecordAct = record_in_audit_log,
+        write_act: WriteAct | None = None,
         thresholds: Thresholds | None = None,
     ) -> None:
         self._database = database
         self._statements = Statements(database)
         self._marks = lru_cache(maxsize=_AGREEMENTS_KEPT)(partial(Marks, hasher))
         self._clock = clock
-        self.alarms = Alarms(database, record_act, tell)
+        write_act = write_act or partial(writing_in_audit_log, sqlite=database.is_sqlite)
+        self.alarms = Alarms(database, write_act, tell)
         self._thresholds = thresholds or Thresholds()
-        self._nobody: deque[tuple[str, date, int]] = deque()
-        self._batch: NaturalBatch[Ask, Spent | Refusal] = NaturalBatch("limits", self._spend)
+        self._nobody: deque[_Note] = deque()
+        self._lane = open_lane(database, "limits", durable=False)
+        self._batch: NaturalBatch[Ask, Spent | Refusal] = NaturalBatch(self._spend_together)
 
     async def spend(self, agreement: Agreement, subjects: Sequence[Subject | None]) -> Spent | Refusal:
         """Count one request under `agreement` about `subjects`; None stands for an identifier that is none.
@@ -84,7 +89,7 @@ class LimitLedger:
     def use(self, ids: Sequence[str], day: date) -> dict[str, Use]:
         """What these agreements used on a civil day, by id. Blocks. Raises StoreUnavailable."""
         with self._database.reading() as connection:
-            return self._statements.use(connection, ids, day)
+            return run_on(connection, self._used(ids, day))
 
     def pardon(self, agreement_id: str, *, actor: str, reason: str) -> None:
         """Refuse nothing more for a pattern today: somebody looked, and these questions are in order.
@@ -94,10 +99,8 @@ class LimitLedger:
         now = self._clock()
         day = civil_day(now)
         with self._database.unit_of_work() as connection:
-            used = self._statements.lock(connection, [agreement_id], day)
-            pardoned = {one: replace(use, pardoned=True) for one, use in used.items()}
-            self._statements.write_use(connection, pardoned, day)
-            self.alarms.record(connection, actor, "limits.pardon", agreement_id, reason, now)
+            run_on(connection, self._pardon(agreement_id, day))
+            run_on(connection, self.alarms.record(actor, "limits.pardon", agreement_id, reason, now))
 
     def forget_old(self) -> int:
         """Delete what is no longer needed; gives the number of rows. Blocks; call it daily, on any worker."""
@@ -117,63 +120,89 @@ class LimitLedger:
         return forgotten
 
     def close(self) -> None:
-        """Finish the batch under way and write what is noted."""
-        self._batch.close()
-        with suppress(StoreUnavailable):
-            self._spend([])
+        """Write what is noted and give the connection back; no request may be waiting. Blocks."""
+        self._lane.close()
+        with suppress(StoreUnavailable), self._database.unit_of_work(durable=False) as connection:
+            run_on(connection, self._spend([], [*self._nobody]))
+            self._nobody.clear()
 
-    def _spend(self, asks: Sequence[Ask]) -> Sequence[Spent | Refusal]:
+    def _used(self, ids: Sequence[str], day: date) -> Procedure[dict[str, Use]]:
+        (rows,) = yield [self._statements.using(ids, day)]
+        return use_in(rows)
+
+    def _pardon(self, agreement_id: str, day: date) -> Procedure[None]:
+        opened = yield from self._open(day, [], [(agreement_id, 0)])
+        pardoned = {one: replace(use, pardoned=True) for one, use in opened.used.items()}
+        yield self._statements.writing_use(pardoned, day)
+
+    async def _spend_together(self, asks: Sequence[Ask]) -> Sequence[Spent | Refusal]:
         notes = [self._nobody.popleft() for _ in range(len(self._nobody))]
-        verdicts: dict[int, Spent | Refusal] = {}
-        raised: list[Alarm] = []
         try:
-            with self._database.unit_of_work(durable=False) as connection:
-                for day in sorted({civil_day(ask.now) for ask in asks} | {day for _, day, _ in notes}):
-                    places = [at for at, ask in enumerate(asks) if civil_day(ask.now) == day]
-                    nobody = [(one, count) for one, noted, count in notes if noted == day]
-                    opened = self._open(connection, day, [asks[at] for at in places], nobody)
-                    for at in places:
-                        verdicts[at] = opened.weigh(asks[at], self._thresholds)
-                    self._write(connection, opened)
-                    raised += self.alarms.raise_first(connection, opened.found, day, self._clock())
+            verdicts, raised = await self._lane(self._spend(asks, notes))
         except BaseException:
             self._nobody.extend(notes)
             raise
         self.alarms.announce(raised)
-        return [verdicts[at] for at in range(len(asks))]
+        return verdicts
 
-    def _open(
-        self, connection: Connection, day: date, asks: Sequence[Ask], nobody: Sequence[tuple[str, int]]
-    ) -> OpenDay:
+    def _spend(
+        self, asks: Sequence[Ask], notes: Sequence[_Note]
+    ) -> Procedure[tuple[Sequence[Spent | Refusal], Sequence[Alarm]]]:
+        verdicts: dict[int, Spent | Refusal] = {}
+        raised: list[Alarm] = []
+        days = sorted({civil_day(ask.now) for ask in asks} | {day for _, day, _ in notes})
+        for day in days:
+            places = [at for at, ask in enumerate(asks) if civil_day(ask.now) == day]
+            nobody = [(one, count) for one, noted, count in notes if noted == day]
+            opened = yield from self._open(day, [asks[at] for at in places], nobody)
+            for at in places:
+                verdicts[at] = opened.weigh(asks[at], self._thresholds)
+            raised += yield from self.alarms.raise_first(opened.found, day, self._clock())
+            steps = self._steps(opened)
+            yield Last(steps) if day == days[-1] else steps
+        return [verdicts[at] for at in range(len(asks))], raised
+
+    def _open(self, day: date, asks: Sequence[Ask], nobody: Sequence[tuple[str, int]]) -> Procedure[OpenDay]:
         """Lock and read what these requests are weighed against."""
         ids = {ask.agreement_id for ask in asks} | {one for one, _ in nobody}
-        used = self._statements.lock(connection, ids, day)
-        for one, count in nobody:
-            used[one] = replace(used[one], unknown=used[one].unknown + count)
         named = {
             mark: (ask.agreement_id, nik)
             for ask in asks
             for mark, nik in zip(ask.marks, ask.niks, strict=True)
             if mark is not None
         }
-        after = day - timedelta(days=REMEMBERED_DAYS)
-        known = self._statements.known(connection, named, after) if named else {}
+        steps = (
+            self._statements.locking(ids, day),
+            self._statements.knowing(named, day - timedelta(days=REMEMBERED_DAYS)),
+        )
+        locked, known = yield steps
+        if len(locked) < len(ids):
+            yield self._statements.beginning(ids, day)
+            locked, known = yield steps
+        used = use_in(locked)
+        for one, count in nobody:
+            used[one] = replace(used[one], unknown=used[one].unknown + count)
+        asked_on: dict[int, date] = {row[0]: row[1] for row in known}
         places = {
             mark: self._marks(one).place(nik)
             for mark, (one, nik) in named.items()
-            if mark not in known and nik is not None
+            if mark not in asked_on and nik is not None
         }
-        return OpenDay(day, used, known, places, self._seen(connection, places.values(), day))
+        seen = (yield from self._seen(places.values(), day)) if places else Seen()
+        return OpenDay(day, used, asked_on, places, seen)
 
-    def _seen(self, connection: Connection, places: Iterable[MarkedPlace], day: date) -> Seen:
+    def _seen(self, places: Iterable[MarkedPlace], day: date) -> Procedure[Seen]:
         blocks: set[int] = set()
         districts: set[int] = set()
         for place in places:
             blocks.update((place.block, *place.beside))
             districts.add(place.district)
-        return self._statements.seen(connection, blocks, districts, day) if blocks else Seen()
+        (rows,) = yield [self._statements.seeing(blocks, districts, day)]
+        return seen_in(rows)
 
-    def _write(self, connection: Connection, opened: OpenDay) -> None:
-        self._statements.write_people(connection, opened.new, opened.again, opened.day)
-        self._statements.write_walks(connection, opened.walked, opened.day)
-        self._statements.write_use(connection, opened.used, opened.day)
+    def _steps(self, opened: OpenDay) -> list[Step]:
+        return [
+            *self._statements.writing_people(opened.new, opened.again, opened.day),
+            *self._statements.writing_walks(opened.walked, opened.day),
+            *self._statements.writing_use(opened.used, opened.day),
+        ]

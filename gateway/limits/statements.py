@@ -1,4 +1,4 @@
-"""What the limits read and write, inside a transaction that somebody else began.
+"""What the limits read and write, as steps of procedures: see `gateway.lanes`.
 
 Many rows go as one parameter per column, so that neither the text of a statement nor the number of
 statements grows with the people of a request. Whoever holds an agreement's row of the day (`lock`) is alone
@@ -8,14 +8,15 @@ with all that is counted under this agreement on that day, on every worker and n
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Date, TextClause, bindparam, select, text
+from sqlalchemy import Date, TextClause, bindparam, select, text
 
 from gateway.database import Database
+from gateway.lanes import Rows, Step
 from gateway.limits.budget import Use
 from gateway.limits.patterns import Seen, Walk
 from gateway.limits.tables import limit_use
@@ -70,63 +71,54 @@ class Statements:
         self._new_people = self._text(_NEW_PEOPLE, columns="ab").bindparams(_day())
         self._walks = self._text(_WALKS, columns="abc").bindparams(_day())
 
-    def use(self, connection: Connection, ids: Collection[str], day: date) -> dict[str, Use]:
-        """What these agreements used on `day`, by id; an agreement that asked nothing is left out."""
-        rows = connection.execute(self._use, {"ids": sorted(ids), "day": day})
-        return {row.agreement_id: Use(*row[1:]) for row in rows}
+    def using(self, ids: Collection[str], day: date) -> Step:
+        """What these agreements used on `day`: read the rows with `use_in`."""
+        return self._use, {"ids": sorted(ids), "day": day}
 
-    def lock(self, connection: Connection, ids: Collection[str], day: date) -> dict[str, Use]:
-        """As `use`, for all of these agreements, and theirs alone until the commit."""
-        # Sorted by the statement: two processes that lock several agreements never wait crosswise.
-        parameters = {"ids": sorted(ids), "day": day}
-        rows = connection.execute(self._locked_use, parameters).all()
-        if len(rows) < len(ids):
-            connection.execute(_BEGIN_DAY, [{"agreement_id": one, "day": day} for one in sorted(ids)])
-            rows = connection.execute(self._locked_use, parameters).all()
-        return {row.agreement_id: Use(*row[1:]) for row in rows}
+    def locking(self, ids: Collection[str], day: date) -> Step:
+        """As `using`, and theirs alone until the commit.
 
-    def write_use(self, connection: Connection, used: Mapping[str, Use], day: date) -> None:
+        Sorted by the statement: two processes that lock several agreements never wait crosswise.
+        """
+        return self._locked_use, {"ids": sorted(ids), "day": day}
+
+    def beginning(self, ids: Collection[str], day: date) -> Sequence[Step]:
+        """The day's rows of those of these agreements that have none."""
+        return [(_BEGIN_DAY, {"agreement_id": one, "day": day}) for one in sorted(ids)]
+
+    def writing_use(self, used: Mapping[str, Use], day: date) -> Sequence[Step]:
         """Put down what the locked agreements have used by now."""
-        rows = [
-            {"of": one, "on": day, **{f"new_{name}": value for name, value in asdict(use).items()}}
+        return [
+            (
+                _WRITE_USE,
+                {"of": one, "on": day, **{f"new_{name}": value for name, value in asdict(use).items()}},
+            )
             for one, use in used.items()
         ]
-        connection.execute(_WRITE_USE, rows)
 
-    def known(self, connection: Connection, marks: Collection[int], after: date) -> dict[int, date]:
+    def knowing(self, marks: Collection[int], after: date) -> Step:
         """Those of these people who were asked about later than on the day `after`, and when last."""
-        parameters = {"marks": self._list(marks), "after": after}
-        return {row.mark: row.asked_on for row in connection.execute(self._known, parameters)}
+        return self._known, {"marks": self._list(marks), "after": after}
 
-    def seen(
-        self, connection: Connection, blocks: Collection[int], districts: Collection[int], day: date
-    ) -> Seen:
-        """What the newcomers of `day` left in these blocks and districts."""
-        parameters = {"blocks": self._list(blocks), "districts": self._list(districts), "day": day}
-        people: dict[int, int] = {}
-        walks: dict[int, Walk] = {}
-        for mark, count, dates, pairs in connection.execute(self._seen, parameters):
-            if count:
-                people[mark] = count
-            else:
-                walks[mark] = Walk(dates, pairs)
-        return Seen(people, walks)
+    def seeing(self, blocks: Collection[int], districts: Collection[int], day: date) -> Step:
+        """What the newcomers of `day` left in these blocks and districts: read the rows with `seen_in`."""
+        return self._seen, {"blocks": self._list(blocks), "districts": self._list(districts), "day": day}
 
-    def write_people(
-        self, connection: Connection, new: Mapping[int, int | None], again: Collection[int], day: date
-    ) -> None:
+    def writing_people(
+        self, new: Mapping[int, int | None], again: Collection[int], day: date
+    ) -> Iterator[Step]:
         """Remember who was asked about: newcomers with their block, and the others."""
         if new:
             rows = sorted(new.items(), key=lambda row: row[0])
-            connection.execute(self._new_people, {**self._rows(rows, "ab"), "day": day})
+            yield self._new_people, {**self._rows(rows, "ab"), "day": day}
         if again:
-            connection.execute(self._asked_again, {"marks": self._list(again), "day": day})
+            yield self._asked_again, {"marks": self._list(again), "day": day}
 
-    def write_walks(self, connection: Connection, walks: Mapping[int, Walk], day: date) -> None:
+    def writing_walks(self, walks: Mapping[int, Walk], day: date) -> Iterator[Step]:
         """Put down how far the walks through these districts have gone."""
         if walks:
             rows = sorted((district, walk.dates, walk.pairs) for district, walk in walks.items())
-            connection.execute(self._walks, {**self._rows(rows, "abc"), "day": day})
+            yield self._walks, {**self._rows(rows, "abc"), "day": day}
 
     def _text(self, template: str, *, columns: str = "") -> TextClause:
         """The template with its lists as the dialect spells them: one parameter each, of any length."""
@@ -150,6 +142,23 @@ class Statements:
         return {
             name: self._list(column) for name, column in zip(columns, zip(*rows, strict=True), strict=True)
         }
+
+
+def use_in(rows: Rows) -> dict[str, Use]:
+    """By id; an agreement that asked nothing is left out."""
+    return {agreement_id: Use(*used) for agreement_id, *used in rows}
+
+
+def seen_in(rows: Rows) -> Seen:
+    """How many newcomers a block has, and how far the walk through a district has gone."""
+    people: dict[int, int] = {}
+    walks: dict[int, Walk] = {}
+    for mark, count, dates, pairs in rows:
+        if count:
+            people[mark] = count
+        else:
+            walks[mark] = Walk(dates, pairs)
+    return Seen(people, walks)
 
 
 def _day(name: str = "day") -> Any:

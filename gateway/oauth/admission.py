@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, null, select, union_all
+from sqlalchemy import CompoundSelect, null, select, union_all
 
 from gateway.agreements.tables import policy_epoch
 from gateway.batching import NaturalBatch
 from gateway.database import Database
+from gateway.lanes import Last, Procedure, Rows, open_lane
 from gateway.oauth import marks
-from gateway.oauth.consumer_rows import consumer_of
 from gateway.oauth.registration import Consumer
 from gateway.oauth.tables import consumers, revoked_tokens
 
@@ -75,26 +75,34 @@ class Admission:
     """Admits the requests of one event loop."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._sqlite = database.is_sqlite
         self._standing = _standing(database)
-        self._batch: NaturalBatch[Entry, Admitted | Barred] = NaturalBatch("admission", self._admit)
+        self._lane = open_lane(database, "admission", durable=False)
+        self._batch: NaturalBatch[Entry, Admitted | Barred] = NaturalBatch(
+            lambda entries: self._lane(self._admit(entries))
+        )
 
     async def __call__(self, entry: Entry) -> Admitted | Barred:
         """Who asks, once the proof is spent. Raises StoreUnavailable: nobody is admitted unseen."""
         return await self._batch(entry)
 
     def close(self) -> None:
-        """Finish the batch under way."""
-        self._batch.close()
+        """Give the connection back; no request may be waiting."""
+        self._lane.close()
 
-    def _admit(self, entries: Sequence[Entry]) -> Sequence[Admitted | Barred]:
-        with self._database.unit_of_work(durable=False) as connection:
-            fresh = marks.spend_proofs(
-                connection,
-                {entry.proof_mark for entry in entries},
-                expires_at=max(entry.forget_at for entry in entries),
-            )
-            standing, revoked = self._look_up(connection, entries)
+    def _admit(self, entries: Sequence[Entry]) -> Procedure[Sequence[Admitted | Barred]]:
+        proofs = marks.spending(
+            {entry.proof_mark for entry in entries},
+            expires_at=max(entry.forget_at for entry in entries),
+            sqlite=self._sqlite,
+        )
+        asked = {
+            "ids": list({entry.consumer_id for entry in entries}),
+            "marks": list({entry.revocation_mark for entry in entries}),
+        }
+        spent, found = yield Last((proofs, (self._standing, asked)))
+        fresh = {mark for (mark,) in spent}
+        standing, revoked = _standings(found)
         outcomes: list[Admitted | Barred] = []
         for entry in entries:
             if entry.proof_mark not in fresh:
@@ -107,24 +115,20 @@ class Admission:
                 outcomes.append(standing.get(entry.consumer_id, Barred.CONSUMER_UNKNOWN))
         return outcomes
 
-    def _look_up(
-        self, connection: Connection, entries: Sequence[Entry]
-    ) -> tuple[dict[str, Admitted | Barred], set[str]]:
-        """The consumers by id, as they stand, and the marks of revoked tokens, among those asked for."""
-        asked = {
-            "ids": list({entry.consumer_id for entry in entries}),
-            "marks": list({entry.revocation_mark for entry in entries}),
-        }
-        standing: dict[str, Admitted | Barred] = {}
-        revoked: set[str] = set()
-        for row in connection.execute(self._standing, asked):
-            if row.id is None:
-                revoked.add(row.revocation_mark)
-            elif row.state == "active":
-                standing[row.id] = Admitted(consumer_of(row), row.policy_epoch or 0)
-            else:
-                standing[row.id] = _NOT_ACTIVE.get(row.state, Barred.CONSUMER_DISABLED)
-        return standing, revoked
+
+def _standings(rows: Rows) -> tuple[dict[str, Admitted | Barred], set[str]]:
+    """The consumers by id, as they stand, and the marks of revoked tokens, among those asked for."""
+    standing: dict[str, Admitted | Barred] = {}
+    revoked: set[str] = set()
+    for revocation_mark, consumer_id, name, sector, regions, sandbox, state, epoch in rows:
+        if consumer_id is None:
+            revoked.add(revocation_mark)
+        elif state == "active":
+            consumer = Consumer(consumer_id, name, sector, tuple(regions), bool(sandbox))
+            standing[consumer_id] = Admitted(consumer, epoch or 0)
+        else:
+            standing[consumer_id] = _NOT_ACTIVE.get(state, Barred.CONSUMER_DISABLED)
+    return standing, revoked
 
 
 def _standing(database: Database) -> CompoundSelect[*tuple[Any, ...]]:

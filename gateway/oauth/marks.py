@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, select, text
 
 from gateway.database import Database
+from gateway.lanes import Step, rows_of
 from gateway.oauth.tables import revoked_tokens, spent_assertions, spent_proofs
 
 # Clocks of several machines differ; a row that stays a minute longer costs nothing.
@@ -30,7 +31,7 @@ _REVOKE = text(
 # All marks are one parameter: the statement's text, and so its preparation, does not depend on their number.
 _SPEND_PROOFS_POSTGRESQL = text(
     "INSERT INTO spent_proofs (proof_sha256, expires_at) "
-    "SELECT mark, :expires_at FROM unnest(CAST(:marks AS text[])) AS mark "
+    "SELECT mark, CAST(:expires_at AS bigint) FROM unnest(CAST(:marks AS text[])) AS mark "
     "ON CONFLICT DO NOTHING RETURNING proof_sha256"
 )
 _SPEND_PROOFS_SQLITE = text(
@@ -50,17 +51,19 @@ def spend_assertion(connection: Connection, *, consumer_id: str, jti: str, expir
     return connection.execute(_SPEND_ASSERTION, parameters).rowcount == 1
 
 
-def spend_proofs(connection: Connection, marks: Collection[str], *, expires_at: int) -> set[str]:
-    """Use up proofs; gives those marks that were not used before."""
+def spending(marks: Collection[str], *, expires_at: int, sqlite: bool) -> Step:
+    """The statement that uses up proofs; its rows are those marks that were not used before."""
     # In one order everywhere: two workers that insert the same marks crosswise would wait for each other.
     ordered = sorted(marks)
-    if connection.dialect.name == "postgresql":
-        rows = connection.execute(_SPEND_PROOFS_POSTGRESQL, {"marks": ordered, "expires_at": expires_at})
-    else:
-        rows = connection.execute(
-            _SPEND_PROOFS_SQLITE, {"marks": json.dumps(ordered), "expires_at": expires_at}
-        )
-    return set(rows.scalars())
+    if sqlite:
+        return _SPEND_PROOFS_SQLITE, {"marks": json.dumps(ordered), "expires_at": expires_at}
+    return _SPEND_PROOFS_POSTGRESQL, {"marks": ordered, "expires_at": expires_at}
+
+
+def spend_proof(connection: Connection, mark: str, *, expires_at: int) -> bool:
+    """Use up one proof; False when it was used before."""
+    step = spending([mark], expires_at=expires_at, sqlite=connection.dialect.name == "sqlite")
+    return bool(rows_of(connection, step))
 
 
 def revoke(connection: Connection, *, mark: str, expires_at: int) -> None:

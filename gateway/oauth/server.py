@@ -201,7 +201,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships n
                 jti=assertion.jti,
                 expires_at=assertion.forget_at,
             )
-            proven = proof is None or marks.spend_proofs(connection, [proof.mark], expires_at=forget_at)
+            proven = proof is None or marks.spend_proof(connection, proof.mark, expires_at=forget_at)
         if not fresh:
             raise InvalidClientError("This client assertion was used before: make one per request.")
         if not proven:

@@ -20,7 +20,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Date,
     Select,
     Text,
@@ -40,6 +39,7 @@ from connectors.base import Ambiguous, NotFound, Outcome, Record, Subject, Value
 from gateway.batching import NaturalBatch
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
+from gateway.lanes import Last, Procedure, Rows, Step, open_lane
 from gateway.registry.periods import period_of
 from gateway.registry.tables import STATUS_VOCABULARY, enrolments, household_deciles, households, people
 
@@ -178,6 +178,41 @@ def _slices(identifiers: Iterable[Any]) -> Iterable[list[Any]]:
         yield part
 
 
+class _Day:
+    """What a batch asks about one day, and what the registry has to say to it."""
+
+    def __init__(self, on_date: date, questions: Sequence[_Question]) -> None:
+        self.on_date = on_date
+        self._questions = questions
+        self.selected = frozenset[str]().union(*(fields for _, fields, _ in questions))
+        everyone = [subject for subjects, _, _ in questions for subject in subjects]
+        self.ids = {subject.person_id for subject in everyone if subject.person_id is not None}
+        self.niks = {s.nik for s in everyone if s.person_id is None and _is_nik(s.nik)}
+        places, _ = _positions(self.selected)
+        self._readings = [(places[name], _READINGS[name]) for name in self.selected & _READINGS.keys()]
+        self._by_nik: defaultdict[str, list[Row]] = defaultdict(list)
+        self._by_id: dict[UUID, Row] = {}
+
+    def keep(self, rows: Rows, *, by_id: bool) -> None:
+        """Take what one statement found."""
+        for row in rows:
+            values = row
+            if self._readings:
+                values = list(row)
+                for at, reading in self._readings:
+                    values[at] = reading(values[at])
+            if by_id:
+                self._by_id[values[_ID]] = values
+            else:
+                self._by_nik[values[_NIK]].append(values)
+
+    def answers(self) -> Iterable[_Answer]:
+        """One per question, in order."""
+        for subjects, fields, _ in self._questions:
+            read = partial(_reader(self.selected, fields), on_date=self.on_date)
+            yield [_outcome(subject, self._by_nik, self._by_id, read) for subject in subjects]
+
+
 class RegistryConnector:
     """DTKS by NIK or by internal person id.
 
@@ -195,7 +230,11 @@ class RegistryConnector:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch("dtks", self._answer_all)
+        self._lane = open_lane(database, "dtks", writes=False)
+        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch(
+            lambda questions: self._lane(self._answer_all(questions))
+        )
+        self._sqlite = database.is_sqlite
         self._by_nik = database.one_of(people.c.nik, "identifiers")
         self._by_id: ColumnElement[bool]
         if database.is_sqlite:
@@ -225,64 +264,36 @@ class RegistryConnector:
             yield from connection.execute(select(people.c.id)).yield_per(_IDS_PER_READ).scalars()
 
     def close(self) -> None:
-        """Wait for the batch under way; the connector must not be used afterwards."""
-        self._batch.close()
+        """Give the connection back; the connector must not be used afterwards."""
+        self._lane.close()
 
     def _touch(self) -> None:
         with self._database.reading() as connection:
             connection.execute(select(people.c.id).where(false()))
 
-    def _answer_all(self, questions: Sequence[_Question]) -> Sequence[_Answer | Exception]:
-        """Answer a batch: one set of statements for each day that it asks about."""
+    def _answer_all(self, questions: Sequence[_Question]) -> Procedure[Sequence[_Answer | Exception]]:
+        """Answer a batch: one set of statements for each day that it asks about, all of them sent at once."""
         of_day: defaultdict[date, list[int]] = defaultdict(list)
         for at, (_, _, on_date) in enumerate(questions):
             of_day[on_date].append(at)
+        days = [_Day(day, [questions[at] for at in places]) for day, places in of_day.items()]
+        sent = [(day, by_id, step) for day in days for by_id, step in self._steps(day)]
+        found = (yield Last(step for _, _, step in sent)) if sent else ()
+        for (day, by_id, _), rows in zip(sent, found, strict=True):
+            day.keep(rows, by_id=by_id)
         answers: list[_Answer | Exception] = [()] * len(questions)
-        with self._database.reading() as connection:
-            for on_date, places in of_day.items():
-                asked = [questions[at] for at in places]
-                for at, answer in zip(places, self._answer(connection, asked, on_date), strict=True):
-                    answers[at] = answer
+        for day, places in zip(days, of_day.values(), strict=True):
+            for at, answer in zip(places, day.answers(), strict=True):
+                answers[at] = answer
         return answers
 
-    def _answer(self, connection: Connection, asked: list[_Question], on_date: date) -> Iterable[_Answer]:
-        selected = frozenset[str]().union(*(fields for _, fields, _ in asked))
-        everyone = [subject for subjects, _, _ in asked for subject in subjects]
-        ids = {subject.person_id for subject in everyone if subject.person_id is not None}
-        niks = {subject.nik for subject in everyone if subject.person_id is None and _is_nik(subject.nik)}
-        by_nik: defaultdict[str, list[Row]] = defaultdict(list)
-        for row in self._rows(connection, selected, niks, on_date, by_id=False):
-            by_nik[row[_NIK]].append(row)
-        by_id: dict[UUID, Row] = {
-            row[_ID]: row for row in self._rows(connection, selected, ids, on_date, by_id=True)
-        }
-        for subjects, fields, _ in asked:
-            read = partial(_reader(selected, fields), on_date=on_date)
-            yield [_outcome(subject, by_nik, by_id, read) for subject in subjects]
-
-    def _rows(
-        self,
-        connection: Connection,
-        selected: frozenset[str],
-        identifiers: Iterable[Any],
-        on_date: date,
-        *,
-        by_id: bool,
-    ) -> Iterable[Row]:
-        statement = self._statements(selected, by_id)
-        fields, _ = _positions(selected)
-        readings = [(fields[name], _READINGS[name]) for name in selected & _READINGS.keys()]
-        for part in _slices(identifiers):
-            sent = [identifier.hex for identifier in part] if by_id and self._database.is_sqlite else part
-            rows = connection.execute(statement, {"identifiers": sent, "on_date": on_date})
-            if not readings:
-                yield from rows
-                continue
-            for row in rows:
-                values = list(row)
-                for at, reading in readings:
-                    values[at] = reading(values[at])
-                yield values
+    def _steps(self, day: _Day) -> Iterable[tuple[bool, Step]]:
+        """The statements that ask for everybody of this day, and whether each asks by id."""
+        for by_id, identifiers in ((False, day.niks), (True, day.ids)):
+            statement = self._statements(day.selected, by_id)
+            for part in _slices(identifiers):
+                sent = [identifier.hex for identifier in part] if by_id and self._sqlite else part
+                yield by_id, (statement, {"identifiers": sent, "on_date": day.on_date})
 
     def _build(self, selected: frozenset[str], by_id: bool) -> Select[Any]:
         return _selection(selected).where(self._by_id if by_id else self._by_nik)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from connectors.base import Connector, LastKnown, NotFound, Outcome, Record, Subject, Unavailable, Value
-from gateway.batching import NaturalBatch
+from gateway.batching import NaturalBatch, OneThread
 from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.sources.tables import last_verdicts
@@ -60,8 +60,13 @@ class Remembering:
         self._clock = clock
         self._words = words
         self._on_lost = on_lost
-        self._writing: NaturalBatch[Sequence[_Row], None] = NaturalBatch("verdicts", self._write)
-        self._reading: NaturalBatch[_People, _Memory] = NaturalBatch("last-verdicts", self._read)
+        self._writer, self._reader = OneThread("verdicts"), OneThread("last-verdicts")
+        self._writing: NaturalBatch[Sequence[_Row], None] = NaturalBatch(
+            lambda rows: self._writer(self._write, rows)
+        )
+        self._reading: NaturalBatch[_People, _Memory] = NaturalBatch(
+            lambda people: self._reader(self._read, people)
+        )
         self._notes: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._upsert = _upsert(database)
@@ -108,8 +113,8 @@ class Remembering:
 
     def close(self) -> None:
         """Stop; what has not begun to be written is lost."""
-        self._writing.close()
-        self._reading.close()
+        self._writer.close()
+        self._reader.close()
 
     def _note(self, subjects: Sequence[Subject], outcomes: Sequence[Outcome], fields: frozenset[str]) -> None:
         """Have what was said written down, without waiting for it."""

@@ -16,7 +16,7 @@ from typing import Literal
 from sqlalchemy import Connection, Date, Integer, bindparam, select, text
 
 from connectors.quota import Grant
-from gateway.batching import NaturalBatch
+from gateway.batching import NaturalBatch, OneThread
 from gateway.database import Database
 from gateway.sources.tables import source_calls
 
@@ -60,7 +60,10 @@ class DatabaseQuotaLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._batch: NaturalBatch[_Entry, Grant] = NaturalBatch("quota", self._write)
+        self._thread = OneThread("quota")
+        self._batch: NaturalBatch[_Entry, Grant] = NaturalBatch(
+            lambda entries: self._thread(self._write, entries)
+        )
 
     async def take(self, source: str, day: date, count: int, limit: int) -> Grant:
         """Count up to `count` further calls of `day` as made: as many as `limit` leaves."""
@@ -80,7 +83,7 @@ class DatabaseQuotaLedger:
 
     def close(self) -> None:
         """Finish the batch under way."""
-        self._batch.close()
+        self._thread.close()
 
     def _remaining(self, source: str, day: date, limit: int) -> int:
         with self._database.reading() as connection:

@@ -16,7 +16,8 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from gateway.audit import entry
-from gateway.audit.log import BLIND_BYTES, add_entries
+from gateway.audit.log import BLIND_BYTES, add_entries, adding
+from gateway.lanes import Procedure
 
 UNKNOWN = "unknown"
 Details = Mapping[str, str | int | Sequence[str]]
@@ -41,8 +42,24 @@ class RecordAct(Protocol):
         """Record the act. MUST raise when it cannot: then the caller's change is rolled back with it."""
 
 
+class WriteAct(Protocol):
+    """Writes an act as part of a procedure: see `gateway.lanes`."""
+
+    def __call__(self, act: Act) -> Procedure[None]:
+        """What writes the act. MUST raise when it cannot, as `RecordAct`."""
+
+
 def record_in_audit_log(connection: Connection, act: Act) -> None:
     """Write the act as an entry of the audit log."""
+    add_entries(connection, [_sealed(act)])
+
+
+def writing_in_audit_log(act: Act, *, sqlite: bool) -> Procedure[None]:
+    """The same as part of a procedure."""
+    return adding([_sealed(act)], sqlite=sqlite)
+
+
+def _sealed(act: Act) -> entry.Sealed:
     written = entry.act(
         actor=act.actor,
         act=act.act,
@@ -52,7 +69,7 @@ def record_in_audit_log(connection: Connection, act: Act) -> None:
         at=act.at,
         **act.details,
     )
-    add_entries(connection, [written.seal(os.urandom(BLIND_BYTES))])
+    return written.seal(os.urandom(BLIND_BYTES))
 
 
 def account_object(staff_id: str) -> str:

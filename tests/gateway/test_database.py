@@ -65,30 +65,31 @@ def test_a_database_out_of_reach_is_named_and_retryable() -> None:
 async def test_calls_that_wait_share_one_batch() -> None:
     batches: list[Sequence[int]] = []
 
-    def run(items: Sequence[int]) -> list[int | Exception]:
+    async def run(items: Sequence[int]) -> list[int | Exception]:
         batches.append(list(items))
+        await asyncio.sleep(0)
         return [item * 2 for item in items]
 
-    double = NaturalBatch("double", run)
+    double = NaturalBatch(run)
     assert await asyncio.gather(*(double(i) for i in range(100))) == [i * 2 for i in range(100)]
     assert len(batches) < 10
-    double.close()
 
 
 @pytest.mark.anyio
 async def test_one_failing_item_does_not_fail_its_siblings() -> None:
-    odd = NaturalBatch("odd", lambda items: [ValueError("even") if i % 2 == 0 else i for i in items])
+    async def run(items: Sequence[int]) -> list[int | Exception]:
+        return [ValueError("even") if i % 2 == 0 else i for i in items]
+
+    odd = NaturalBatch(run)
     outcomes = await asyncio.gather(*(odd(i) for i in range(4)), return_exceptions=True)
     assert [isinstance(o, ValueError) for o in outcomes] == [True, False, True, False]
-    odd.close()
 
 
 @pytest.mark.anyio
 async def test_a_batch_that_fails_as_a_whole_fails_every_caller() -> None:
-    def broken(_items: Sequence[int]) -> list[int | Exception]:
+    async def broken(_items: Sequence[int]) -> list[int | Exception]:
         raise StoreUnavailable("gone")
 
-    call = NaturalBatch("broken", broken)
+    call = NaturalBatch(broken)
     outcomes = await asyncio.gather(*(call(i) for i in range(3)), return_exceptions=True)
     assert all(isinstance(o, StoreUnavailable) for o in outcomes)
-    call.close()

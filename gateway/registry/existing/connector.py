@@ -21,7 +21,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, bindparam, false, select
 
 from connectors.base import Outcome, Subject, Value
-from gateway.batching import NaturalBatch
+from gateway.batching import NaturalBatch, OneThread
 from gateway.errors import StoreUnavailable
 from gateway.registry.existing.answers import OF_DECILES, Person, outcome_of
 from gateway.registry.existing.database import ReadOnlyDatabase
@@ -110,7 +110,10 @@ class ExistingRegistry:
         self._heard = heard
         self.provides = provided_by(mapping)
         self.unusable: Counter[str] = Counter()
-        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch("dtks", self._answer_all)
+        self._thread = OneThread("dtks")
+        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch(
+            lambda questions: self._thread(self._answer_all, questions)
+        )
         self._statements = lru_cache(maxsize=_SHAPES_KEPT)(_statement)
 
     async def fetch(
@@ -137,7 +140,7 @@ class ExistingRegistry:
 
     def close(self) -> None:
         """Wait for the batch under way and let go of the database; not to be used afterwards."""
-        self._batch.close()
+        self._thread.close()
         self._database.close()
 
     def _touch(self) -> None:

@@ -224,7 +224,7 @@ async def test_an_alarm_that_cannot_be_recorded_lets_nothing_pass(world: World) 
         raise OSError("the audit log cannot be written")
 
     ledger = world.ledger()
-    ledger.alarms._record_act = unwritable
+    ledger.alarms._write_act = unwritable
     with pytest.raises(OSError, match="audit log"):
         await ledger.spend(limited(), neighbours(4))
     assert ledger.use(["bpjs-pbi-jk"], TODAY) == {}

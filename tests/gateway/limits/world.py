@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection
-
 from connectors.base import Subject
 from gateway.audit.entry import SubjectHasher
 from gateway.database import Database
+from gateway.lanes import Procedure
 from gateway.limits.ledger import LimitLedger
 from gateway.limits.patterns import Thresholds
 from gateway.staff.acts import Act
@@ -40,7 +39,7 @@ class World:
             SubjectHasher(b"a" * 32),
             lambda: self.now,
             tell=self._tell,
-            record_act=self._record,
+            write_act=self._write,
             thresholds=self.thresholds,
         )
         self.ledgers.append(opened)
@@ -52,8 +51,9 @@ class World:
     def _tell(self, name: str, *, level: str = "info", **fields: object) -> None:
         self.told.append({"name": name, "level": level, **fields})
 
-    def _record(self, _: Connection, act: Act) -> None:
+    def _write(self, act: Act) -> Procedure[None]:
         self.acts.append((act.actor, act.act, act.object, act.reason))
+        yield []
 
 
 def limited(name: str = "bpjs-pbi-jk", **limits: int) -> Agreement:

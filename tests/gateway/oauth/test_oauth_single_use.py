@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
+from gateway.lanes import run_on
 from gateway.oauth import marks
 from gateway.oauth.admission import Admission, Admitted, Barred, Entry
 from gateway.oauth.consumers import Consumer, ConsumerStore
@@ -144,16 +145,16 @@ async def test_one_batch_may_hold_good_replayed_revoked_and_unknown(database: Da
     with database.unit_of_work() as connection:
         marks.revoke(connection, mark="bad", expires_at=2_000_000_000)
     admission = Admission(database)
-    outcomes = admission._admit(
-        [
-            _entry(1),
-            _entry(1),
-            _entry(2, revocation_mark="bad"),
-            _entry(3, consumer="b"),
-            _entry(4, consumer="nobody"),
-            _entry(5),
-        ]
-    )
+    requests = [
+        _entry(1),
+        _entry(1),
+        _entry(2, revocation_mark="bad"),
+        _entry(3, consumer="b"),
+        _entry(4, consumer="nobody"),
+        _entry(5),
+    ]
+    with database.unit_of_work() as connection:
+        outcomes = run_on(connection, admission._admit(requests))
     good = Admitted(Consumer("a", "a", "x", ("32",)), policy_epoch=0)
     assert outcomes == [
         good,
@@ -182,7 +183,7 @@ def test_marks_are_forgotten_when_what_they_block_is_too_old_and_not_before(data
         for number, expires_at in enumerate(expiries):
             jti = str(number)
             assert marks.spend_assertion(connection, consumer_id="a", jti=jti, expires_at=expires_at)
-            assert marks.spend_proofs(connection, [jti], expires_at=expires_at) == {jti}
+            assert marks.spend_proof(connection, jti, expires_at=expires_at)
             marks.revoke(connection, mark=jti, expires_at=expires_at)
     assert marks.forget_expired(database, now) == 6
     assert marks.forget_expired(database, now) == 0
