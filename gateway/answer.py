@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,9 @@ from policies.decide import Plan
 from policies.dictionary import Text
 from policies.pseudonym import SectorKey, pseudonym
 from policies.release import Released, Unknown, release, unknown_field
+
+# Plans and the days of their sources are few; the bound keeps odd requests from growing memory.
+_HEADS_KEPT = 1024
 
 # Why a subject got no answer. Somebody out of scope is `not_found`, word for word.
 UNANSWERED = {
@@ -111,11 +115,11 @@ def render(
     on_date: date,
     plan: Plan,
     findings: Sequence[Finding],
+    as_of: Mapping[str, date | None],
     *,
     sandbox: bool = False,
 ) -> bytes:
-    """The answer as JSON bytes; `sandbox` says that it is about synthetic people only."""
-    as_of = common_as_of(plan, findings)
+    """The answer as JSON bytes; `as_of` is `common_as_of`, `sandbox` says that the people are synthetic."""
     reasons = {finding.reason for finding in findings if finding.reason}
     agreement = plan.agreement
     answer: dict[str, Any] = {
@@ -128,7 +132,7 @@ def render(
         answer["sandbox"] = True
     if plan.rule:
         answer["rule"] = _rule_head(plan)
-    answer["fields"] = _fields_head(plan, as_of)
+    answer["fields"] = _fields_head(plan, tuple(as_of.items()))
     if reasons:
         answer["reasons"] = {reason: _both(UNANSWERED[reason]) for reason in sorted(reasons)}
     answer["results"] = [_result(plan, finding, as_of) for finding in findings]
@@ -139,7 +143,9 @@ def _both(text: Text) -> dict[str, str]:
     return {"id": text.id, "en": text.en}
 
 
-def _rule_head(plan: Plan) -> dict[str, Any]:
+# Heads are the same for every answer of one plan, and longer than what differs.
+@lru_cache(maxsize=_HEADS_KEPT)
+def _rule_head(plan: Plan) -> orjson.Fragment:
     rule = plan.rule
     assert rule is not None  # noqa: S101 - the caller asked for it because there is one
     head: dict[str, Any] = {"programme": rule.programme, "version": rule.version, "sha256": rule.sha256}
@@ -147,10 +153,12 @@ def _rule_head(plan: Plan) -> dict[str, Any]:
         head["clauses"] = {
             clause.id: {**_both(clause.reason), "source": clause.source} for clause in rule.clauses
         }
-    return head
+    return orjson.Fragment(orjson.dumps(head))
 
 
-def _fields_head(plan: Plan, as_of: Mapping[str, date | None]) -> dict[str, Any]:
+@lru_cache(maxsize=_HEADS_KEPT)
+def _fields_head(plan: Plan, dates: tuple[tuple[str, date | None], ...]) -> orjson.Fragment:
+    as_of = dict(dates)
     head: dict[str, Any] = {}
     for output in plan.outputs:
         head[output.name] = {"released_as": str(output.transformation), "source": output.field.source}
@@ -162,7 +170,7 @@ def _fields_head(plan: Plan, as_of: Mapping[str, date | None]) -> dict[str, Any]
             "clause": _both(withheld.clause),
             "ask_for": _both(withheld.ask_for),
         }
-    return head
+    return orjson.Fragment(orjson.dumps(head))
 
 
 def common_as_of(plan: Plan, findings: Sequence[Finding]) -> dict[str, date | None]:
@@ -171,9 +179,15 @@ def common_as_of(plan: Plan, findings: Sequence[Finding]) -> dict[str, date | No
     if not people:
         return {}
     return {
-        output.name: Counter(person.field_as_of(output.reads) for person in people).most_common(1)[0][0]
+        output.name: _most_common([person.field_as_of(output.reads) for person in people])
         for output in plan.outputs
     }
+
+
+def _most_common(days: Sequence[date | None]) -> date | None:
+    if days.count(days[0]) == len(days):  # as good as always, and an order cheaper
+        return days[0]
+    return Counter(days).most_common(1)[0][0]
 
 
 def _result(plan: Plan, finding: Finding, as_of: Mapping[str, date | None]) -> dict[str, Any]:

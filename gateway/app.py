@@ -41,7 +41,7 @@ from gateway.api.admin.trying import trying_router
 from gateway.api.agreements import agreement_router
 from gateway.api.edge import Edge
 from gateway.api.examples import REQUEST_EXAMPLES
-from gateway.api.exchanges import MEMBER_NAMES, WIRE_MODELS, exchange_router
+from gateway.api.exchanges import MEMBER_NAMES, WIRE_MODELS, exchange_router, plain_routes
 from gateway.api.health import Check, health_router
 from gateway.api.leaving import Leaving
 from gateway.api.pseudonyms import MEMBER_NAMES as NAMING_MEMBER_NAMES
@@ -240,7 +240,9 @@ def build_app(services: Services) -> ASGIApp:
     )
     problems.install(app, MEMBER_NAMES | ADMIN_MEMBER_NAMES | RIGHTS_MEMBER_NAMES | NAMING_MEMBER_NAMES)
     documentation.install(app, WIRE_MODELS + RIGHTS_WIRE_MODELS + NAMING_WIRE_MODELS)
-    for router in (*_consumers_routes(services), *_staff_routes(services)):
+    exchanges, *others = _consumers_routes(services)
+    app.router.routes[:0] = plain_routes(exchanges)
+    for router in (exchanges, *others, *_staff_routes(services)):
         app.include_router(router)
     app.include_router(
         health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)

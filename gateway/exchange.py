@@ -100,7 +100,8 @@ class Exchange:
             assess(plan, asked.ref, asked.claims, person, on_date, keys.current if keys else None)
             for asked, person in zip(question.subjects, people, strict=True)
         ]
-        body = render(evidence.exchange_id, now, on_date, plan, findings, sandbox=consumer.sandbox)
+        as_of = common_as_of(plan, findings)
+        body = render(evidence.exchange_id, now, on_date, plan, findings, as_of, sandbox=consumer.sandbox)
         counted = [finding.outcome for finding in findings]
         logged = await self._audit.append(
             evidence.answer(
@@ -109,7 +110,7 @@ class Exchange:
                 body,
                 hashes,
                 counted,
-                as_of=common_as_of(plan, findings),
+                as_of=as_of,
                 unavailable=_unavailable(people),
             )
         )

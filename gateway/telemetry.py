@@ -13,6 +13,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,9 @@ _LOOKS_PERSONAL = re.compile(
     r"(?<!\d)\d{16}(?!\d)|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|v\d+\.[a-z0-9-]+\.[\w-]{40,}|gpr_[\w-]{20,}"
 )
 _BLOT = "[blotted]"
+_FIELDS = {name: frozenset(fields) for name, fields in EVENTS.items()}
+_LEVELS = logging.getLevelNamesMapping()
+_SERIES_KEPT = 4096
 
 
 class Telemetry:
@@ -117,6 +121,10 @@ class Telemetry:
             for name, words in _SOURCE_COUNTERS.items()
         }
         self._source_totals: dict[tuple[str, str], int] = {}
+        # Finding a series by its labels costs more than counting in it. Labels come from closed lists.
+        self._counted = lru_cache(maxsize=_SERIES_KEPT)(self._requests.labels)
+        self._timed = lru_cache(maxsize=_SERIES_KEPT)(self._seconds.labels)
+        self._ended = lru_cache(maxsize=_SERIES_KEPT)(self._outcomes.labels)
 
     def source_seen(self, state: SourceState, quota_left: int | None) -> None:
         """Bring the metrics of one source up to what this process knows of it."""
@@ -136,9 +144,9 @@ class Telemetry:
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """Write one catalogued event; an unknown event or field is a programming error and raises."""
-        if extra := set(fields) - set(EVENTS[name]):
-            raise ValueError(f"event {name} has no field {sorted(extra)}")
-        self._log.log(logging.getLevelNamesMapping()[level.upper()], name, **fields)
+        if not fields.keys() <= _FIELDS[name]:
+            raise ValueError(f"event {name} has no field {sorted(fields.keys() - _FIELDS[name])}")
+        self._log.log(_LEVELS[level.upper()], name, **fields)
 
     def request_finished(
         self,
@@ -151,8 +159,8 @@ class Telemetry:
         consumer_id: str | None,
     ) -> None:
         """Count and log one HTTP request; `route` is the template, never the path that was asked."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._counted(method, route, str(status)).inc()
+        self._timed(route).observe(seconds)
         self.event(
             "request:finished",
             request_id=request_id,
@@ -182,7 +190,7 @@ class Telemetry:
     ) -> None:
         """Count what was answered and log that it was."""
         for outcome in set(outcomes):
-            self._outcomes.labels(operation, outcome).inc(outcomes.count(outcome))
+            self._ended(operation, outcome).inc(outcomes.count(outcome))
         self.event(
             "exchange:answered",
             exchange_id=exchange_id,

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from policies.refusals import SOURCE_UNAVAILABLE
 
 # How an entry says that every field was asked for that the agreement names.
 ALL_FIELDS = "all"
+_PLANS_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,9 @@ class Evidence:
         """
         body = {
             **_rules(plan),
+            **_released(plan),
             "outcome": "answered",
-            "fields": {output.name: str(output.transformation) for output in plan.outputs},
-            "withheld": sorted(withheld.field for withheld in plan.withheld),
             "unavailable": sorted(unavailable),
-            "sources": {output.name: output.field.source for output in plan.outputs},
             "as_of": {field: day.isoformat() for field, day in as_of.items() if day},
             "counts": dict(Counter(outcomes)),
             "response_hash": message_hash(self.salt, response),
@@ -134,7 +134,18 @@ def _named(agreement: Agreement) -> dict[str, Any]:
     return {"id": agreement.id, "version": agreement.version, "sha256": agreement.sha256}
 
 
-def _rules(plan: Plan) -> dict[str, Any]:
+# What an entry says of a plan is the same for every exchange that follows it. MUST NOT be changed.
+@lru_cache(maxsize=_PLANS_KEPT)
+def _released(plan: Plan) -> Mapping[str, Any]:
+    return {
+        "fields": {output.name: str(output.transformation) for output in plan.outputs},
+        "withheld": sorted(withheld.field for withheld in plan.withheld),
+        "sources": {output.name: output.field.source for output in plan.outputs},
+    }
+
+
+@lru_cache(maxsize=_PLANS_KEPT)
+def _rules(plan: Plan) -> Mapping[str, Any]:
     rule, delay = plan.rule, plan.agreement.disclosure_delay
     return {
         # Kept here because the delay is that of the version then in force, whatever follows it.
