@@ -43,6 +43,7 @@ class _Commands(TyperGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        del ctx
         if cmd_name not in _COMMANDS:
             return None
         name, _, function = _COMMANDS[cmd_name].partition(":")
@@ -50,7 +51,7 @@ class _Commands(TyperGroup):
         if not function:
             return get_command(module.app)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(cmd_name)(getattr(module, function))
+        alone.command(cmd_name, no_args_is_help=cmd_name == "ask")(getattr(module, function))
         return get_command(alone)
 
 

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from gateway.api.documentation import CONSUMER_ONLY
 from gateway.api.leaving import Leaving
+from gateway.api.malformed import without_values
 from gateway.api.problems import MEDIA_TYPE, Problem
 from gateway.exchange import AskedSubject, Exchange, Question
 from gateway.oauth.bearer import BearerCheck
@@ -106,7 +107,11 @@ class FieldOut(BaseModel):
     released_as: str | None = None
     source: str | None = None
     as_of: date | None = None
-    withheld: str | None = None
+    withheld: str | None = Field(
+        None,
+        description="narrowed (the version before released it), dropped_by_agreement, not_in_agreement, "
+        "above_ceiling or unknown_field.",
+    )
     clause: BothLanguages | None = None
     ask_for: BothLanguages | None = None
 
@@ -247,12 +252,7 @@ def parsed(model: type[Wire], message: bytes, content_type: str) -> Wire:
     try:
         return model.model_validate_json(message)
     except ValidationError as error:
-        raise RequestValidationError(
-            [
-                {**item, "loc": ("body", *item["loc"])}
-                for item in error.errors(include_input=False, include_url=False)
-            ]
-        ) from None
+        raise RequestValidationError(without_values(error.errors(include_url=False), "body")) from None
 
 
 def documented_body(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:

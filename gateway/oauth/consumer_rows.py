@@ -16,7 +16,7 @@ from gateway.oauth import jose
 from gateway.oauth.registration import Change, Consumer, Contact, RegisteredKey, Registration, thumbprints
 from gateway.oauth.tables import consumer_keys, consumers
 from gateway.staff.acts import Act, Details, RecordAct
-from gateway.staff.roles import Staff
+from gateway.staff.roles import Staff, refuse_token
 
 _MAX_REASON_CHARS = 500
 _KEY_COLUMNS = [
@@ -160,6 +160,7 @@ def add_keys(
 
 def refuse_own_proposal(actor: Staff, proposers: Iterable[str]) -> None:
     """Raises NotPermitted for who had a hand in what they would approve; the console needs nobody else."""
+    refuse_token(actor)
     if actor.id in set(proposers) and not actor.on_console:
         raise NotPermitted(
             f"{actor.id} had a hand in this: somebody else, with the role approver, approves it.",

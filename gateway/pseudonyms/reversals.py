@@ -27,7 +27,7 @@ from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
 from gateway.pseudonyms.tables import reversals
 from gateway.rights import acts
-from gateway.staff.roles import INSTALLATION, Staff
+from gateway.staff.roles import INSTALLATION, Staff, refuse_token
 from policies.dictionary import Text
 from policies.pseudonym import SectorKeys, UnusablePseudonym
 
@@ -248,6 +248,8 @@ class Reversals:
             open_states = {"requested"} if state == "approved" else {"requested", "approved"}
             if row.state not in open_states:
                 raise Conflict(f"The reversal is {_reversal(row, now).state}: it cannot be {state} any more.")
+            if state == "approved":
+                refuse_token(actor)
             if state == "approved" and actor.id == row.requested_by:
                 raise NotPermitted(
                     f"{actor.id} asked for it: somebody else, with the role approver, approves it.",

@@ -103,7 +103,7 @@ def _volume(database: Database, agreement: Agreement, span: Span) -> list[dict[s
             said = entry.said
             if said is None:
                 exchanges[month]["erased"] += 1
-            elif said.get("agreement", {}).get("id") == agreement.id:
+            elif said.get("agreement", {}).get("id") == agreement.id and not said.get("sandbox"):
                 exchanges[month][said["outcome"]] += 1
                 outcomes[month].update(said.get("counts", {}))
     return [

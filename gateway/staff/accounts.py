@@ -20,7 +20,7 @@ from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
 from gateway.staff.account import Account, account_of, holders_of, problems_of
 from gateway.staff.acts import Act, Details, RecordAct, account_object
-from gateway.staff.roles import Role, Staff
+from gateway.staff.roles import Role, Staff, refuse_token
 from gateway.staff.secrets import mark, new_secret
 from gateway.staff.sessions import end_sessions
 from gateway.staff.tables import staff_accounts
@@ -118,6 +118,7 @@ class StaffAccounts:
         Raises NotFound, Conflict when nothing waits, NotPermitted for who proposed or gets them.
         """
         _refuse_oneself(actor, staff_id)
+        refuse_token(actor)
         with self._database.unit_of_work() as connection:
             account = _locked(connection, staff_id, if_match)
             if not account.proposed_roles:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from gateway.errors import NotPermitted
+
 Role = Literal["author", "approver", "auditor", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -54,6 +56,14 @@ class Staff:
 
 # Whoever runs a command and does not say as whom.
 INSTALLATION = Staff("installation", "Installation", frozenset(), "console")
+
+
+def refuse_token(actor: Staff) -> None:
+    """Raises NotPermitted for an API token: where two people are needed, a token is none of them."""
+    if actor.by_token:
+        raise NotPermitted(
+            "An API token approves nothing: it takes a person who signs in.", code="person_needed"
+        )
 
 
 def known_roles(words: Iterable[str]) -> frozenset[Role]:

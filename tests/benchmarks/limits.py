@@ -16,13 +16,14 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import event, text
 
 from connectors.base import Subject
 from gateway.audit.entry import SubjectHasher
-from gateway.batching import NaturalBatch
+from gateway.batching import NaturalBatch, OneThread
 from gateway.database import Database
 from gateway.limits.budget import Spent
 from gateway.limits.ledger import LimitLedger
@@ -62,13 +63,14 @@ def _measure(name: str, database: Database, arguments: argparse.Namespace) -> No
     figures: dict[str, list[Figure]] = {}
     for number in range(arguments.rounds + 1):
         ledger = LimitLedger(database, SubjectHasher(b"a" * 32), lambda: now)
-        anchor: NaturalBatch[int, int] = NaturalBatch("anchor", lambda items: _read(database, items))
+        thread = OneThread("anchor")
+        anchor: NaturalBatch[int, int] = NaturalBatch(partial(thread, partial(_read, database)))
         for kind, (call, requests) in _kinds(ledger, anchor, number * 10_000_000, arguments).items():
             measured = asyncio.run(_round(call, requests, arguments.at_once, statements))
             if number:  # the first round warms up
                 figures.setdefault(kind, []).append(measured)
         ledger.close()
-        anchor.close()
+        thread.close()
     _print(name, figures, arguments)
 
 

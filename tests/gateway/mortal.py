@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connectors.base import NotFound, Outcome, Record, Subject
 from gateway.api.leaving import RECEIPT_HEADER
 from gateway.app import Services, build_app, build_services
+from gateway.lanes import Lane, Procedure
 from gateway.settings import load_settings
 
 LIVE = "live"
@@ -161,6 +162,37 @@ class Ears:
             self._fate.at(f"{table}:committed")
 
 
+class MortalLane:
+    """Stands around the log's lane on PostgreSQL, whose statements no engine hears.
+
+    It takes the commit apart from the statement that travels with it: between the two is a moment to die.
+    """
+
+    def __init__(self, lane: Lane, fate: Fate) -> None:
+        self._lane = lane
+        self._fate = fate
+
+    async def __call__(self, procedure: Procedure[Any]) -> Any:
+        result = await self._lane(self._dying(procedure))
+        self._fate.at("audit_entries:committed")
+        return result
+
+    def close(self) -> None:
+        self._lane.close()
+
+    def _dying(self, procedure: Procedure[Any]) -> Procedure[Any]:
+        try:
+            steps = next(procedure)
+            while True:
+                self._fate.at("audit_entries:writing")
+                rows = yield tuple(steps)
+                self._fate.at("audit_entries:written")
+                steps = procedure.send(rows)
+        except StopIteration as end:
+            self._fate.at("audit_entries:committing")
+            return end.value
+
+
 def _written_by(statement: str) -> list[str]:
     return [table for table in _TABLES if f"INSERT INTO {table} " in statement]
 
@@ -194,8 +226,10 @@ def main() -> None:
     source = MortalSource(frozenset(f"dukcapil_{name}" for name in fields), fate)
     services = build_services(settings, sources=[source])
     Ears(services.database.engine, fate)
+    if not services.database.is_sqlite:
+        services.audit._lane = MortalLane(services.audit._lane, fate)
     app = mortal_app(build_app(services), fate)
-    services.database.close()  # a connection MUST NOT be shared over a fork
+    services.database.engine.dispose()  # a connection MUST NOT be shared over a fork
     with socket.create_server((settings.host, settings.port), backlog=64) as listener:
         sys.stdout.write("ready\n")
         sys.stdout.flush()

@@ -23,6 +23,7 @@ from gateway.rights.opening import Rights
 from gateway.rights.pages import copy_as_html, copy_as_json, record_as_html
 from gateway.rights.processing import Span, record_of_processing
 from gateway.rights.usage_report import as_csv, usage_report
+from gateway.rights.wording import HEAD_FOR_STAFF
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Staff
 
@@ -167,7 +168,7 @@ def _person_routes(router: APIRouter, desk: RightsDesk, policies: LivePolicies, 
     async def access_history(form: HistoryForm, staff: Annotated[Staff, auditor]) -> Any:
         whom = Whom(form.nik, form.person_id)
         people, page = await desk.history(staff, whom, form.reason, before=form.before)
-        return {"people": people, **told(page, policies.present.dictionary)}
+        return {"people": people, **told(page, policies.present.dictionary, head=HEAD_FOR_STAFF)}
 
     @router.post(
         "/copy",
