@@ -19,7 +19,7 @@ from typing import Literal
 from policies.ages import age_on
 from policies.dictionary import Ceiling, Field, Text, Value, read_text
 from policies.errors import PolicyError
-from policies.strict_yaml import NAME, Part, advice, content_of, parse_yaml
+from policies.strict_yaml import NAME, NAME_ADVICE, Part, advice, content_of, parse_yaml
 
 Answer = Literal["yes", "no", "unknown"]
 Decision = Literal["eligible", "ineligible", "unknown"]
@@ -138,15 +138,18 @@ def parse_programme(text: bytes, name: str, dictionary: Mapping[str, Field]) -> 
     written = _written_parameters(parts["parameters"]) if "parameters" in parts else {}
     parameters: dict[str, tuple[Dated, ...]] = {}
     clauses: dict[str, Clause] = {}
+    found_before = len(root.file.found)
     for part in parts["clauses"].items("a list of clauses"):
         clause = _clause(part, dictionary, written, parameters)
-        if clause.id in clauses:
+        if clause.id and clause.id in clauses:
             part.refuse("each clause id once", "another id", got=f"{clause.id!r} a second time")
         clauses[clause.id] = clause
-    for unused in sorted(written.keys() - parameters.keys()):
-        parts["parameters"].refuse(
-            "parameters that a clause uses", "it into a clause, or remove it", got=f"{unused!r}"
-        )
+    # A clause that could not be read may be the one that uses a parameter.
+    if len(root.file.found) == found_before:
+        for unused in sorted(written.keys() - parameters.keys()):
+            parts["parameters"].refuse(
+                "parameters that a clause uses", "it into a clause, or remove it", got=f"{unused!r}"
+            )
     programme = parts["programme"].text("the programme's name")
     file_name = PurePath(name)
     if f"{programme.lower()}.yaml" != file_name.name:
@@ -174,15 +177,16 @@ def _clause(
     """One clause; the parameter that it uses is read as its operator needs it and added to `parameters`."""
     parts = part.mapping(("id", "field", "reason", "source"), (*_OPERATORS, "unknown_when"))
     field_name = parts["field"].word([*dictionary, ON_DATE])
+    if not field_name:
+        # Nobody can say what suits a field that is not known.
+        parts = {key: part.silent(key) if key in _OF_THE_FIELD else value for key, value in parts.items()}
     field = dictionary.get(field_name, _THE_DAY)
     name, operand_part = _operator(part, parts, field)
     operator = _OPERATORS[name]
     value: Operand | None = None
     parameter: str | None = None
     if operand_part.is_mapping():
-        parameter = operand_part.mapping(("parameter",))["parameter"].word(
-            written, "a parameter of this file"
-        )
+        parameter = _parameter(operand_part.mapping(("parameter",))["parameter"], written)
         if parameter:
             parameters[parameter] = tuple(
                 Dated(since, operator.operand(entry, field), source)
@@ -191,7 +195,7 @@ def _clause(
     else:
         value = operator.operand(operand_part, field)
     return Clause(
-        id=parts["id"].text("a clause id", NAME, "lower case letters, digits and _"),
+        id=parts["id"].text("a clause id", NAME, NAME_ADVICE),
         field=field_name,
         operator=name,
         value=value,
@@ -216,14 +220,28 @@ def _operator(part: Part, parts: Mapping[str, Part], field: Field) -> tuple[str,
     return name, parts[name]
 
 
+def _parameter(part: Part, written: _Written) -> str:
+    if not written:
+        part.refuse("a parameter of this file", "it under `parameters`, with its dated values")
+    return part.word(written, "a parameter of this file")
+
+
 def _unknown_when(parts: Mapping[str, Part], field: Field) -> frozenset[str]:
     if "unknown_when" not in parts:
+        return frozenset()
+    if not field.words:
+        parts["unknown_when"].refuse(f"no unknown_when for {field.type} fields", "the line away")
         return frozenset()
     return frozenset(parts["unknown_when"].words(field.words, f"a list of words of {field.name}"))
 
 
 def _written_parameters(part: Part) -> _Written:
-    return {key.text("a parameter's name", NAME): _dated_entries(value) for key, value in part.entries()}
+    """By the name as it stands there: one that is refused is still the one that a clause uses."""
+    written: dict[str, list[tuple[date, Part, str]]] = {}
+    for key, value in part.entries("parameters by name"):
+        key.text("a parameter's name", NAME, NAME_ADVICE)
+        written[key.raw] = _dated_entries(value)
+    return written
 
 
 def _dated_entries(part: Part) -> list[tuple[date, Part, str]]:
@@ -348,3 +366,4 @@ _OPERATORS: Mapping[str, _Operator] = {
     "age_at_least": _Operator(("date",), _read_years, _age_at_least),
     "age_at_most": _Operator(("date",), _read_years, _age_at_most),
 }
+_OF_THE_FIELD = frozenset({*_OPERATORS, "unknown_when"})

@@ -12,7 +12,7 @@ from datetime import date
 from enum import IntEnum
 from pathlib import Path
 
-from policies.strict_yaml import NAME, Part, content_of, parse_yaml
+from policies.strict_yaml import NAME, NAME_ADVICE, Part, content_of, parse_yaml
 
 # What a source may say of a field; the same as `connectors.base.Value`, which this package may not import.
 Value = str | int | bool | date | tuple[str, ...] | None
@@ -68,7 +68,7 @@ def parse_dictionary(text: bytes, name: str) -> Mapping[str, Field]:
     root = parse_yaml(text, name)
     fields: dict[str, Field] = {}
     for key, part in root.entries("one key per field"):
-        field = key.text("a field name", NAME, "lower case letters, digits and _, starting with a letter")
+        field = key.text("a field name", NAME, NAME_ADVICE)
         fields[field] = _field(field, part)
     root.file.finish()
     return fields
@@ -94,7 +94,7 @@ def _field(name: str, part: Part) -> Field:
         type=kind,
         unit=parts["unit"].text() if "unit" in parts else None,
         sensitivity=parts["sensitivity"].word(SENSITIVITIES),
-        source=parts["source"].text("the name of a connector", NAME),
+        source=parts["source"].text("the name of a connector", NAME, NAME_ADVICE),
         ceiling=_ceiling(parts["ceiling"]),
         words=_closed_list(parts["words"]) if closed and "words" in parts else (),
     )

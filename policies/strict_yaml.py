@@ -25,6 +25,7 @@ from policies.errors import PolicyError
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+NAME_ADVICE = "lower case letters, digits and _, starting with a letter"
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)

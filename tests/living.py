@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import httpx
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 
 from gateway import demo
+from gateway.cli import main
 from gateway.oauth.client import GatewayClient
 from gateway.settings import Settings, load_settings
 
@@ -62,6 +65,25 @@ class LivingGateway:
         if consumer_id not in self._clients:
             self._clients[consumer_id] = demo.client_for(self.settings, consumer_id, self.http)
         return self._clients[consumer_id]
+
+    def gapura(self, *arguments: str, status: int = 0) -> str:
+        """What `gapura ...` says beside this gateway; in this process, for an interpreter starts slowly."""
+        said = io.StringIO()
+        before = dict(os.environ)
+        argv, sys.argv = sys.argv, ["gapura", *arguments]
+        os.environ.update(self.settings.environment())
+        try:
+            with redirect_stdout(said), redirect_stderr(said):
+                main()
+            ended: object = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        finally:
+            sys.argv = argv
+            os.environ.clear()
+            os.environ.update(before)
+        assert ended == status, said.getvalue()
+        return said.getvalue()
 
     def post(self, consumer_id: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
         return self.client(consumer_id).post(path, dict(body))

@@ -10,20 +10,24 @@ NOT erase an act: orders stay readable.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.audit.entry import act
 from gateway.audit.log import BLIND_BYTES, add_entries
 from gateway.audit.subject_index import forget_subjects
-from gateway.audit.tables import audit_entries, audit_leaves
+from gateway.audit.tables import audit_entries, audit_leaves, audit_pending
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
 
 Scope = Literal["subjects", "payload"]
+_PATIENCE_S = 10
+_PAUSE_S = 0.05
 
 
 def erase(
@@ -34,34 +38,19 @@ def erase(
     order: str,
     actor: str,
     at: datetime,
+    integrate: Callable[[], object],
 ) -> int:
     """Erase the subjects, or the whole payload, of every entry of an exchange; gives how many.
 
-    `order` is the reference of the legal order and names no person. The erasure and its entries in the log
-    are one transaction. Raises NotFound, or Conflict while an entry has no place in the tree yet.
+    `order` is the reference of the legal order and names no person. `integrate` gives waiting entries their
+    place in the tree (`Sequencer.integrate`): the orders stand there before anything is gone, so that whoever
+    checks the log meanwhile finds nothing missing. Killed in between, orders stand that nobody has followed
+    yet: run it again. Raises NotFound, or Conflict while an entry has no place in the tree yet.
     """
     if not order.strip():
         raise BadInput("An erasure needs the reference of the order it follows.")
-    chosen = (
-        select(audit_entries.c.sequence, audit_entries.c.subjects, audit_leaves.c.sha256)
-        .outerjoin(audit_leaves, audit_leaves.c.sequence == audit_entries.c.sequence)
-        .where(audit_entries.c.exchange_id == exchange_id, audit_entries.c.kind != "act")
-        .order_by(audit_entries.c.sequence)
-    )
-    present = audit_entries.c.subjects if scope == "subjects" else audit_entries.c.entry
-    gone = {"subjects": None, "blind": None} | ({"entry": None} if scope == "payload" else {})
     with database.unit_of_work() as connection:
-        rows = connection.execute(chosen.where(present.is_not(None))).all()
-        if not rows:
-            raise NotFound(f"The log has nothing to erase of an exchange {exchange_id}.")
-        if any(row.sha256 is None for row in rows):
-            raise Conflict("The entry has no place in the tree yet: try again in a few seconds.")
-        forget_subjects(connection, [(row.sequence, row.subjects) for row in rows if row.subjects])
-        connection.execute(
-            update(audit_entries)
-            .where(audit_entries.c.sequence.in_([row.sequence for row in rows]))
-            .values(**gone)
-        )
+        rows = _present(connection, exchange_id, scope)
         orders = [
             act(
                 actor=actor,
@@ -75,4 +64,49 @@ def erase(
             for row in rows
         ]
         add_entries(connection, orders)
+    _wait_for_places(database, [sealed.entry.exchange_id for sealed in orders], integrate)
+    gone = {"subjects": None, "blind": None} | ({"entry": None} if scope == "payload" else {})
+    with database.unit_of_work() as connection:
+        forget_subjects(connection, [(row.sequence, row.subjects) for row in rows if row.subjects])
+        connection.execute(
+            update(audit_entries)
+            .where(audit_entries.c.sequence.in_([row.sequence for row in rows]))
+            .values(**gone)
+        )
     return len(rows)
+
+
+def _present(connection: Connection, exchange_id: UUID, scope: Scope) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The entries of an exchange of which there is something to erase."""
+    present = audit_entries.c.subjects if scope == "subjects" else audit_entries.c.entry
+    chosen = (
+        select(audit_entries.c.sequence, audit_entries.c.subjects, audit_leaves.c.sha256)
+        .outerjoin(audit_leaves, audit_leaves.c.sequence == audit_entries.c.sequence)
+        .where(audit_entries.c.exchange_id == exchange_id, audit_entries.c.kind != "act")
+        .where(present.is_not(None))
+        .order_by(audit_entries.c.sequence)
+    )
+    rows = connection.execute(chosen).all()
+    if not rows:
+        raise NotFound(f"The log has nothing to erase of an exchange {exchange_id}.")
+    if any(row.sha256 is None for row in rows):
+        raise Conflict("The entry has no place in the tree yet: try again in a few seconds.")
+    return rows
+
+
+def _wait_for_places(database: Database, acts: Sequence[UUID], integrate: Callable[[], object]) -> None:
+    waiting = (
+        select(func.count())
+        .select_from(audit_entries)
+        .join(audit_pending, audit_pending.c.sequence == audit_entries.c.sequence)
+        .where(audit_entries.c.exchange_id.in_(acts))
+    )
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        integrate()  # which does nothing while another process is at it
+        with database.reading() as connection:
+            if not connection.execute(waiting).scalar():
+                return
+        if time.monotonic() > until:
+            raise Conflict("The order is in the log, but has no place in its tree yet: try again.")
+        time.sleep(_PAUSE_S)

@@ -180,9 +180,17 @@ def erase(
     ] = False,
 ) -> None:
     """Erase what the log says of an exchange, under an order that the log records. The hash stays."""
-    with _opened() as (database, _keys, _log):
+    with _opened() as (database, _keys, log):
         scope: erasure.Scope = "payload" if payload else "subjects"
-        count = erasure.erase(database, exchange_id, scope=scope, order=order, actor=actor, at=_now())
+        count = erasure.erase(
+            database,
+            exchange_id,
+            scope=scope,
+            order=order,
+            actor=actor,
+            at=_now(),
+            integrate=log.sequencer.integrate,
+        )
     print(f"{count} entries of {exchange_id}: {scope} erased under order {order}.")
 
 

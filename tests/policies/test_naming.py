@@ -126,6 +126,7 @@ def test_the_clause_is_read_as_it_is_written(tmp_path: Path) -> None:
         (SOUND + "translation: {to_sector: pkh}\n", "expected the key 'purpose'"),
         (SOUND + CLAUSE.replace("}", ", days: 1}"), "expected one of the keys to_sector, purpose"),
         (SOUND + CLAUSE.replace("pkh", "P K H"), "expected the sector that may open it"),
+        (SOUND + CLAUSE.replace("pkh", "P K H"), "write lower-case letters, digits and hyphens"),
         (
             SOUND.replace("pseudonym_sector: kesehatan", "pseudonym_sector: none").replace(
                 "  family_card_number: pseudonym\n", ""

@@ -26,7 +26,7 @@ from policies.impact import Shape, effects
 from policies.plan import Deny, compile_plan
 from policies.rule_change import compare_dictionaries, compare_rules
 from policies.transforms import compile_transformation
-from tests.policies import test_agreement, test_conditions
+from tests.policies import test_agreement, test_dictionary, test_rule_texts
 from tests.policies.builders import (
     DICTIONARY,
     SHIPPED,
@@ -231,11 +231,11 @@ def mistaken() -> Iterator[str]:
         yield from told(
             lambda text=text: parse_agreement(text, "sample.yaml", DICTIONARY, test_agreement.RULES)
         )
-    for right, wrong, *_ in test_conditions.MISTAKES:
-        text = test_conditions.SOUND_RULE.replace(right, wrong).encode()
+    for right, wrong, *_ in test_rule_texts.MISTAKES:
+        text = test_rule_texts.SOUND_RULE.replace(right, wrong).encode()
         yield from told(lambda text=text: parse_programme(text, "pkh.yaml", DICTIONARY))
-    for right, wrong, *_ in test_agreement.FIELD_MISTAKES:
-        text = test_agreement.SOUND_FIELD.replace(right, wrong).encode()
+    for right, wrong, *_ in test_dictionary.FIELD_MISTAKES:
+        text = test_dictionary.SOUND_FIELD.replace(right, wrong).encode()
         yield from told(lambda text=text: parse_dictionary(text, "fields.yaml"))
     for text, *_ in test_agreement.NO_DOCUMENTS:
         yield from told(lambda text=text: parse_agreement(text.encode(), "sample.yaml", DICTIONARY, RULES))
@@ -251,6 +251,7 @@ UNSUITABLE: list[tuple[str, Any, Ceiling]] = [
     *((type_, "verdict", Ceiling.FULL) for type_ in ("words", "image")),
     *((type_, {"mask": {"show_first": 9}}, Ceiling.FULL) for type_ in ("text", "identifier", "number")),
     *((type_, {"bucket": ["3-2"]}, Ceiling.FULL) for type_ in ("text", "number")),
+    *(("number", {"bucket": ranges}, Ceiling.FULL) for ranges in ("1-2", [], [7], ["few"])),
     *(
         (type_, {"generalise": {"to": "age_band", "years": 3}}, Ceiling.FULL)
         for type_ in ("text", "date", "region")

@@ -151,6 +151,7 @@ def test_cases_without_an_agreement_do_not_pass(policies: Path) -> None:
         ("programme: PBI-JK}", "}", "expected the key 'programme'"),
         ("      values:\n", "      value:\n", "write `values`"),
         ("expect: {denied:", "expect: {refused:", "expected one of the keys denied"),
+        ("expect: {denied: no_agreement}", "expect: {}", "expected a mapping with denied, out_of_scope, "),
         ("decision: eligible", "decision: yes", "expected one of eligible, ineligible, unknown"),
         ("on: 2026-03-02", "on: today", "expected a date"),
         (

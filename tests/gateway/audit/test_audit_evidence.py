@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,18 +16,6 @@ from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from tests.gateway.audit.test_audit_http import ask, keys, proof_of
 from tests.living import LivingGateway
-
-
-def gapura(gateway: LivingGateway, *arguments: str, status: int = 0) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "gateway", "audit", *arguments],
-        env={**os.environ, **gateway.settings.environment()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == status, ran.stdout + ran.stderr
-    return ran.stdout + ran.stderr
 
 
 def verified(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -49,11 +36,11 @@ def test_a_bundle_proves_an_exchange_offline_and_nothing_that_was_tampered_with(
     answer = ask(gateway)
     exchange_id = answer.json()["exchange_id"]
     proof_of(gateway, exchange_id)
-    (tmp_path / "verify.py").write_text(gapura(gateway, "verifier"), encoding="utf-8")
-    gapura(gateway, "bundle", exchange_id, "--output", str(tmp_path / "b.json"))
+    (tmp_path / "verify.py").write_text(gateway.gapura("audit", "verifier"), encoding="utf-8")
+    gateway.gapura("audit", "bundle", exchange_id, "--output", str(tmp_path / "b.json"))
     (tmp_path / "response.json").write_bytes(answer.content)
     (tmp_path / "request.json").write_bytes(answer.request.content)
-    key = gapura(gateway, "key").strip()
+    key = gateway.gapura("audit", "key").strip()
     assert key == keys(gateway)["checkpoint_key"]
     given = ("--key", key, "--request", "request.json", "--response", "response.json")
     status, words = verified(tmp_path, "bundle", "b.json", *given)
@@ -85,13 +72,13 @@ def test_a_bundle_proves_an_exchange_offline_and_nothing_that_was_tampered_with(
 def test_a_bundle_of_an_act_of_staff_is_proven_in_words_that_are_true_of_an_act(
     gateway: LivingGateway, tmp_path: Path
 ) -> None:
-    (tmp_path / "verify.py").write_text(gapura(gateway, "verifier"), encoding="utf-8")
+    (tmp_path / "verify.py").write_text(gateway.gapura("audit", "verifier"), encoding="utf-8")
     database = Database(gateway.settings.effective_database_url)
     with database.reading() as connection:
         acts = select(audit_entries.c.exchange_id).where(audit_entries.c.kind == "act")
         act_id = connection.execute(acts.order_by(audit_entries.c.sequence).limit(1)).scalar_one()
     database.close()
-    told = gapura(gateway, "bundle", str(act_id), "--output", str(tmp_path / "act.json"))
+    told = gateway.gapura("audit", "bundle", str(act_id), "--output", str(tmp_path / "act.json"))
     assert "proves the act" in told
     bundle = json.loads((tmp_path / "act.json").read_text(encoding="utf-8"))
     entry = json.loads(bundle["entry"])
@@ -100,7 +87,7 @@ def test_a_bundle_of_an_act_of_staff_is_proven_in_words_that_are_true_of_an_act(
     for untrue in ("exchange", "consumer", "pertukaran", "konsumen", "salt"):
         assert untrue not in said
     assert "salt" not in bundle
-    key = gapura(gateway, "key").strip()
+    key = gateway.gapura("audit", "key").strip()
     status, words = verified(tmp_path, "bundle", "act.json", "--key", key)
     assert status == 0, words
     assert f"{entry['actor']} did {entry['act']} to {entry['object']}" in words
@@ -109,7 +96,7 @@ def test_a_bundle_of_an_act_of_staff_is_proven_in_words_that_are_true_of_an_act(
         1,
         "NOT PROVEN: the entry is of an administrative act, which has no request\n",
     )
-    unknown = gapura(gateway, "bundle", "00000000-0000-4000-8000-000000000000", status=2)
+    unknown = gateway.gapura("audit", "bundle", "00000000-0000-4000-8000-000000000000", status=2)
     assert "no entry of an exchange or an act" in unknown
     assert "erased" not in unknown
 
@@ -119,15 +106,17 @@ def test_a_witness_cosigns_what_continues_and_the_gateway_shows_it(
 ) -> None:
     proof_of(gateway, ask(gateway).json()["exchange_id"])
     name = f"bpk.example.go.id/{tmp_path.name}"
-    public = gapura(gateway, "witness-key", name, str(tmp_path / "key")).strip()
+    public = gateway.gapura("audit", "witness-key", name, str(tmp_path / "key")).strip()
     witness = ("witness", gateway.url, str(tmp_path / "key"), "--key", keys(gateway)["checkpoint_key"])
     state = ("--state", str(tmp_path / "state"))
-    assert "answers 400" in gapura(gateway, *witness, *state, status=1), "an unknown witness is refused"
-    gapura(gateway, "add-witness", public, "--actor", "staff-1", "--reason", "B-1/2026")
-    gapura(gateway, *witness, *state)
+    assert "answers 400" in gateway.gapura("audit", *witness, *state, status=1), (
+        "an unknown witness is refused"
+    )
+    gateway.gapura("audit", "add-witness", public, "--actor", "staff-1", "--reason", "B-1/2026")
+    gateway.gapura("audit", *witness, *state)
     proof_of(gateway, ask(gateway).json()["exchange_id"])
-    assert "Cosigned" in gapura(gateway, *witness, *state)
-    assert name in gapura(gateway, "checkpoints")
+    assert "Cosigned" in gateway.gapura("audit", *witness, *state)
+    assert name in gateway.gapura("audit", "checkpoints")
     seen = Checkpoint.parse((tmp_path / "state").read_text(encoding="utf-8"))
     note = gateway.http.get(f"{gateway.url}/log/checkpoint/{seen.size}").text
     assert Checkpoint.parse(note).signed_by(VerifierKey.parse(public))
@@ -135,8 +124,8 @@ def test_a_witness_cosigns_what_continues_and_the_gateway_shows_it(
 
     proof_of(gateway, ask(gateway).json()["exchange_id"])
     file = tmp_path / "note"
-    gapura(gateway, *witness, *state, "--output", str(file))
-    assert name in gapura(gateway, "cosign", str(file))
+    gateway.gapura("audit", *witness, *state, "--output", str(file))
+    assert name in gateway.gapura("audit", "cosign", str(file))
 
 
 def test_erasure_leaves_the_hash_and_verify_says_under_an_order(gateway: LivingGateway) -> None:
@@ -144,11 +133,11 @@ def test_erasure_leaves_the_hash_and_verify_says_under_an_order(gateway: LivingG
     for exchange_id in exchanges:
         proof_of(gateway, exchange_id)
     act = ("--order", "PTUN-7/2026", "--actor", "staff-1")
-    gapura(gateway, "erase", exchanges[0], *act)
+    gateway.gapura("audit", "erase", exchanges[0], *act)
     assert proof_of(gateway, exchanges[0])["entry"], "the rest of the entry still proves the exchange"
-    gapura(gateway, "erase", exchanges[1], *act, "--payload")
-    assert gapura(gateway, "verify").count("erased under an order") >= 2
-    assert "nothing to erase" in gapura(gateway, "erase", exchanges[1], *act, status=2)
+    gateway.gapura("audit", "erase", exchanges[1], *act, "--payload")
+    assert gateway.gapura("audit", "verify").count("erased under an order") >= 2
+    assert "nothing to erase" in gateway.gapura("audit", "erase", exchanges[1], *act, status=2)
     engine = create_engine(gateway.settings.effective_database_url)
     with engine.connect() as connection:
         rows = connection.execute(
@@ -162,4 +151,4 @@ def test_erasure_leaves_the_hash_and_verify_says_under_an_order(gateway: LivingG
 def test_a_malformed_exchange_id_is_told_before_anything_happens(
     gateway: LivingGateway, arguments: tuple[str, ...]
 ) -> None:
-    assert "valid UUID" in gapura(gateway, *arguments, status=2)
+    assert "valid UUID" in gateway.gapura("audit", *arguments, status=2)

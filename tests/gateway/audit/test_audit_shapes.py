@@ -124,7 +124,8 @@ def test_sequencers_at_once_count_each_exchange_once(database: Database) -> None
 def test_an_erased_entry_stays_counted(database: Database) -> None:
     log = RunningLog(database)
     counted(log, asked(1))
-    erase(database, UUID(int=1), scope="payload", order="PTUN-7/2026", actor="oda", at=EVENING)
+    order = {"order": "PTUN-7/2026", "actor": "oda", "at": EVENING}
+    erase(database, UUID(int=1), scope="payload", **order, integrate=log.sequencer.integrate)  # type: ignore[arg-type]
     (one,) = counted(log)
     assert one.exchanges == 1
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from tests.living import LivingGateway
@@ -34,25 +30,12 @@ def _asked(*names: str, member: str = "pseudonym", purpose: str = PURPOSE) -> di
     }
 
 
-def _gapura(gateway: LivingGateway, *arguments: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments],
-        env={**os.environ, **gateway.settings.environment()},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return ran.stdout
-
-
 def test_a_rotation_reaches_a_running_gateway_and_a_partner_renews_its_names(
     gateway: LivingGateway,
 ) -> None:
     old = _pseudonym(gateway)
     version = int(old.split(".")[0][1:])
-    said = _gapura(
-        gateway, "keys", "rotate-sector", "kesehatan", "--overlap-days", "30", "--reason", "a test"
-    )
+    said = gateway.gapura("keys", "rotate-sector", "kesehatan", "--overlap-days", "30", "--reason", "a test")
     assert f"version {version + 1}" in said
     new = _pseudonym(gateway)
     assert new.startswith(f"v{version + 1}.kesehatan.")
@@ -66,7 +49,7 @@ def test_a_rotation_reaches_a_running_gateway_and_a_partner_renews_its_names(
     ]
     assert old not in gateway.log
     assert new not in gateway.log
-    assert "overlap" in _gapura(gateway, "keys", "sectors")
+    assert "overlap" in gateway.gapura("keys", "sectors")
 
 
 @pytest.mark.parametrize("path", ["translate", "open"])

@@ -127,7 +127,8 @@ def test_what_was_erased_is_told_as_not_counted(log: Log) -> None:
     for scope in ("subjects", "payload"):
         exchange = log.write((ANI, "released"), at=NOW - HOUR / 2)
         log.place()
-        erase(log.database, exchange, scope=scope, order="PN 1/2026", actor="x", at=NOW)  # type: ignore[arg-type]
+        order = {"order": "PN 1/2026", "actor": "x", "at": NOW}
+        erase(log.database, exchange, scope=scope, **order, integrate=log.place)  # type: ignore[arg-type]
     exposure = _incidents(log).exposure(_opened(log))
     assert (exposure.exchanges, exposure.people_count, exposure.erased) == (2, 0, 2)
 

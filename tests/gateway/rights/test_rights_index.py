@@ -69,7 +69,8 @@ def test_an_order_of_erasure_takes_the_person_out_of_the_index_too(log: Log) -> 
     erased, kept = log.write((ANI, "released")), log.write((ANI, "released"))
     log.place()
     assert set(log.references(ANI)) == {erased, kept}
-    erase(log.database, erased, scope="subjects", order="PN 1/2026", actor="staff-7", at=NOW)
+    order = {"order": "PN 1/2026", "actor": "staff-7", "at": NOW}
+    erase(log.database, erased, scope="subjects", **order, integrate=log.place)  # type: ignore[arg-type]
     assert log.references(ANI) == [kept]
     log.place()
     log.index.step()

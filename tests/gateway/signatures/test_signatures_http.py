@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,14 +25,7 @@ QUESTION = {
 
 
 def switch(gateway: LivingGateway, *arguments: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "gateway", "consumers", "signatures", *arguments],
-        env={**os.environ, **gateway.settings.environment()},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return ran.stdout
+    return gateway.gapura("consumers", "signatures", *arguments)
 
 
 def ask(
