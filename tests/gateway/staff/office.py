@@ -109,6 +109,10 @@ class Office:
             app.include_router(router(self.desk))
         return app
 
+    def close(self) -> None:
+        """Let go of the identity provider, where there is one."""
+        self.desk.close()
+
     def browser(self) -> httpx.Client:
         """Somebody's browser: it keeps cookies as browsers do, and follows no redirect by itself."""
         return httpx.Client(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,10 @@ def _come_back(browser: httpx.Client, login: str, to: str = "/console") -> httpx
 @needs_provider
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
 def test_a_registered_subject_signs_in_at_a_real_provider(office: Office, method: str) -> None:
-    with real_provider(ORIGIN + CALLBACK_PATH, method) as issuer:
-        there = _office_at(office, issuer, None if method == "none" else CLIENT_SECRET, "subject")
+    with (
+        real_provider(ORIGIN + CALLBACK_PATH, method) as issuer,
+        closing(_office_at(office, issuer, None if method == "none" else CLIENT_SECRET, "subject")) as there,
+    ):
         there.hire("ani", "author", password=None, oidc=(issuer, "ani-at-op"))
         browser = there.browser()
         answer = _come_back(browser, "ani-at-op", to="/console/agreements?x=1&y=2")
@@ -75,8 +78,10 @@ def test_a_registered_subject_signs_in_at_a_real_provider(office: Office, method
 
 @needs_provider
 def test_a_verified_address_opens_its_account_and_binds_it_to_the_first_identity(office: Office) -> None:
-    with real_provider(ORIGIN + CALLBACK_PATH, "client_secret_basic") as issuer:
-        there = _office_at(office, issuer, CLIENT_SECRET, "email")
+    with (
+        real_provider(ORIGIN + CALLBACK_PATH, "client_secret_basic") as issuer,
+        closing(_office_at(office, issuer, CLIENT_SECRET, "email")) as there,
+    ):
         for name in ("ani", "unverified-budi"):
             there.hire(name, "author", password=None, email=f"{name.title()}@example.go.id")
         assert _come_back(browser := there.browser(), "ani").status_code == 200
@@ -88,8 +93,10 @@ def test_a_verified_address_opens_its_account_and_binds_it_to_the_first_identity
 
 @needs_provider
 def test_an_answer_of_the_provider_works_in_no_other_browser_and_only_once(office: Office) -> None:
-    with real_provider(ORIGIN + CALLBACK_PATH, "client_secret_basic") as issuer:
-        there = _office_at(office, issuer, CLIENT_SECRET, "subject")
+    with (
+        real_provider(ORIGIN + CALLBACK_PATH, "client_secret_basic") as issuer,
+        closing(_office_at(office, issuer, CLIENT_SECRET, "subject")) as there,
+    ):
         there.hire("ani", "author", password=None, oidc=(issuer, "ani"))
         victim, browser = there.browser(), there.browser()
         victim.get(START)
