@@ -49,7 +49,9 @@ class _Commands(TyperGroup):
         name, _, function = _COMMANDS[cmd_name].partition(":")
         module = import_module(f"gateway.commands.{name}")
         if not function:
-            return get_command(module.app)
+            group = get_command(module.app)
+            group.name = cmd_name
+            return group
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(cmd_name, no_args_is_help=cmd_name == "ask")(getattr(module, function))
         return get_command(alone)
@@ -93,5 +95,6 @@ def _told(error: Exception) -> str | None:
     if isinstance(error, GapuraError | PolicyError | TokenRequestRefused):
         return str(error)
     if isinstance(error, httpx.TransportError):
-        return f"no gateway answers there ({type(error).__name__}); is one started?"
+        asked, kind = error.request.url.netloc.decode(), type(error).__name__
+        return f"no gateway answers at {asked} ({kind}); is one started, and is GAPURA_PORT its port?"
     return None

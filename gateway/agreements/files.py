@@ -8,12 +8,13 @@ own.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from gateway.agreements.folders import PolicyFile, read_folder
 from gateway.agreements.lifecycle import IN_FORCE, OPEN, Act, Kind, Unmet, Version
+from gateway.agreements.named import unregistered
 from gateway.agreements.store import PolicyStore
 from gateway.errors import NotFound
 from gateway.staff.roles import Staff
@@ -32,7 +33,7 @@ class Applied:
     """What became of one text. `remains` is what keeps it from counting, and who can do something about it.
 
     `before` is the version that was in force, None if none was; `change` is against it, None where the text
-    was not judged or cannot be read.
+    was not judged or cannot be read. `warnings` keep nothing from counting.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Applied:
     remains: tuple[Unmet, ...] = ()
     before: int | None = None
     change: Change | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def broken(self) -> bool:
@@ -76,11 +78,23 @@ def apply_folder(
     if absent := sorted(set(only) - present):
         named = ", ".join(f"{kind}/{name}" for kind, name in absent)
         raise NotFound(f"{folder}: expected {named} in it, got no such file: name what is there.")
-    applied = [_applied(store, file, way) for file in files if not only or (file.kind, file.name) in only]
+    registered = store.consumers()
+    applied = [
+        _warned(_applied(store, file, way), file, registered, folder)
+        for file in files
+        if not only or (file.kind, file.name) in only
+    ]
     if not only:
         in_force = [version for version in store.versions() if version.state == "active"]
         applied += [_missing(version) for version in in_force if (version.kind, version.name) not in present]
     return applied
+
+
+def _warned(applied: Applied, file: PolicyFile, registered: Collection[str], folder: Path) -> Applied:
+    """What became of a text, with what is odd about it where it is not in force already."""
+    if applied.outcome == "unchanged":
+        return applied
+    return replace(applied, warnings=tuple(unregistered([file], registered, folder)))
 
 
 def _applied(store: PolicyStore, file: PolicyFile, way: Way) -> Applied:
@@ -132,6 +146,8 @@ def _advanced(store: PolicyStore, version: Version, before: int | None, way: Way
     outcome: Outcome = "draft"
     if version.state in {"submitted", "approved", "active"}:
         outcome = version.state
+    if outcome != "active" and not remains:
+        remains = (_not_in_force(version, way.actor),)
     return Applied(version.kind, version.name, outcome, version.version, remains, before, judgement.change)
 
 
@@ -152,6 +168,23 @@ def _missing(version: Version) -> Applied:
         ),
     )
     return Applied(version.kind, version.name, "missing", version.version, (remains,))
+
+
+def _not_in_force(version: Version, actor: Staff) -> Unmet:
+    """Nothing keeps it from counting but that nobody has said so: one more act, which its actor may do."""
+    policy_id = version.name if version.kind == "agreement" else f"{version.kind}/{version.name}"
+    activate = f"`gapura agreements activate {policy_id} --as {actor.id}`"
+    return Unmet(
+        "not_in_force",
+        Text(
+            "Belum berlaku; tidak ada lagi yang menghalangi pemberlakuannya.",
+            "Not in force yet; nothing keeps it from being activated.",
+        ),
+        Text(
+            f"{actor.id}: {activate}, atau terapkan lagi dengan `apply --activate`.",
+            f"{actor.id}: {activate}, or `apply --activate`.",
+        ),
+    )
 
 
 def _worked_on(version: Version) -> Unmet:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.agreements.lifecycle import Judgement, Kind, Version
+from gateway.agreements.named import unknown_regions
 from gateway.agreements.provided import Provided, unprovided
 from gateway.agreements.reading import AgreementText, PolicyReader, PolicyTexts, case_problems
 from policies.agreement import Agreement, AgreementBook
@@ -53,6 +54,7 @@ def judge(
         return Judgement(opened, problems + _broken_cases(texts, after, waiting), (), None)
     new = _of(after, version.name)
     assert new is not None  # noqa: S101 - it was put into the book under this id
+    problems += unknown_regions(new.scope.regions, version.text, f"{version.name}.yaml")
     problems += case_problems(version.name, version.cases, after)
     return Judgement(opened, problems, missing_documents(new, after.dictionary), new.valid_until)
 

@@ -135,6 +135,11 @@ class PolicyStore:
                 for row in connection.execute(statement)
             ]
 
+    def consumers(self) -> frozenset[str]:
+        """The ids of the consumers that are registered, those disabled among them."""
+        with self._database.reading() as connection:
+            return frozenset(_consumer_names(connection))
+
     def judge(self, version: Version) -> Judgement:
         """What would be if `version` counted now."""
         with self._database.reading() as connection:
@@ -333,7 +338,8 @@ def _record(
 
 
 def _approver(present: Version, act: Act, actor: Staff) -> str | None:
-    if act in {"approve", "resume"}:
+    """Who approved the text. Whoever resumes it approved no text: the history alone names them."""
+    if act == "approve":
         return actor.id
     return None if act in {"withdraw", "refuse"} else present.approver
 

@@ -65,8 +65,18 @@ REMEDIES: Mapping[int, Text] = {
     ),
 }
 
+# Where a code asks for something else than its status does.
+REMEDIES_BY_CODE: Mapping[str, Text] = {
+    "not_yet_integrated": REMEDIES[503],
+    "invalid_signature": Text(
+        "Tanda tangani permintaan menurut RFC 9421 dengan kunci Anda yang terdaftar; lihat README.",
+        "Sign the request by RFC 9421 with a registered key of yours; the README names what that covers.",
+    ),
+}
+
 # The Indonesian sentence of a code that means the same wherever it arises.
 IN_INDONESIAN: Mapping[str, str] = {
+    "not_yet_integrated": "Entrinya tercatat dan menunggu checkpoint bertanda tangan berikutnya.",
     "unauthenticated": "Permintaan ini memerlukan token akses dan bukti DPoP.",
     "use_dpop_nonce": "Bukti DPoP memerlukan nonce dari header DPoP-Nonce jawaban ini.",
     "insufficient_scope": "Token ini tidak diterbitkan untuk operasi ini.",

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from gateway.api.malformed import malformed
-from gateway.api.problem_words import IN_INDONESIAN, NOT_PERMITTED, REMEDIES, TITLES
+from gateway.api.problem_words import IN_INDONESIAN, NOT_PERMITTED, REMEDIES, REMEDIES_BY_CODE, TITLES
 from gateway.errors import (
     BadInput,
     BodyTooLarge,
@@ -143,19 +143,20 @@ def problem(
 ) -> Response:
     """One problem as a response, in one language; a `detail` that is a plain text is English.
 
-    Without a `remedy` it is that of the status. `more` are extension members, None leaves one out.
+    Without a `remedy` it is that of the code or the status. `more` are extension members; None leaves one
+    out.
     """
     if isinstance(detail, str) and code in IN_INDONESIAN:
         detail = Text(IN_INDONESIAN[code], detail)
     language = language_of(request) if isinstance(detail, Text) else "en"
-    usual = TITLES.get(status, TITLES[500]), REMEDIES.get(status, REMEDIES[500])
+    usual_remedy = REMEDIES_BY_CODE.get(code) or REMEDIES.get(status, REMEDIES[500])
     members = {
         "type": _TYPE_PREFIX + code,
-        "title": getattr(title or usual[0], language),
+        "title": getattr(title or TITLES.get(status, TITLES[500]), language),
         "status": status,
         "detail": detail if isinstance(detail, str) else getattr(detail, language),
         "code": code,
-        "remedy": getattr(remedy or usual[1], language),
+        "remedy": getattr(remedy or usual_remedy, language),
         **{key: value for key, value in more.items() if value is not None},
     }
     told = {"Content-Language": language, **(headers or {})}

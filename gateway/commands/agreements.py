@@ -5,6 +5,7 @@ The acts by which versions come into force are in `policy_acts`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from gateway.agreements.exporting import export_folder
 from gateway.agreements.files import Way, apply_folder
 from gateway.agreements.folders import read_folder
 from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, Version
+from gateway.agreements.named import unknown_regions, unregistered
 from gateway.agreements.numbering import not_raised
 from gateway.agreements.reading import DICTIONARY_NAME
 from gateway.agreements.refused import difference_in_words
@@ -27,12 +29,12 @@ from gateway.commands.policy_store import (
     OpenStore,
     PolicyId,
     Reason,
+    kept_here,
     now,
     opened_store,
     policy,
     print_json,
     print_lines,
-    versions_kept,
 )
 from gateway.commands.policy_words import (
     agreement_lines,
@@ -44,6 +46,7 @@ from gateway.commands.policy_words import (
     suspension_lines,
     version_facts,
     version_line,
+    warning_lines,
 )
 from gateway.errors import SettingsInvalid
 from gateway.settings import load_settings
@@ -96,29 +99,36 @@ _KINDS_BY_FOLDER: dict[str, Kind] = {"agreements": "agreement", "programmes": "p
 def check(folder: _Folder = None, output: Format = "text") -> None:
     """Load every policy of a folder strictly, and run the cases of every agreement. Changes nothing.
 
-    Where the settings lead to a store, a text that differs from it has to have its `version` raised.
+    Where the settings lead to a store, a text that differs from it has to have its `version` raised, and an
+    agreement whose consumer is not registered there is warned of, if any is.
 
     Mistakes are told as FILE:LINE: expected ..., got ..., write ...; all of them at once. Ends with 0 if
     everything loads, every case holds and every number is right, with 1 if not.
     """
     folder = _folder(folder)
+    unreadable: list[str] = []
     try:
         checked = check_cases(folder / "agreements", load_policies(folder))
         problems = [problem for one in checked for problem in one.problems]
+        problems += [problem for one in checked for problem in _unknown_regions(folder, one.agreement)]
     except PolicyError as error:
-        checked, problems = [], error.problems
-    versions = versions_kept()
-    if versions is not None:
-        problems = [*problems, *not_raised(read_folder(folder), versions, folder)]
+        checked, problems = [], (unreadable := error.problems)
+    kept, warnings = kept_here(), list[str]()
+    if kept is not None:
+        files = read_folder(folder)
+        problems = [*problems, *not_raised(files, kept.versions, folder, unreadable)]
+        warnings = list(unregistered(files, kept.consumers, folder))
     if output == "json":
         counted = {one.agreement.id: one.cases for one in checked}
-        print_json({"agreements": counted, "problems": problems, "compared_with_store": versions is not None})
+        told = {"agreements": counted, "problems": problems, "warnings": warnings}
+        print_json(told | {"compared_with_store": kept is not None})
     else:
         for one in checked:
             result = "holds" if not one.problems else f"{len(one.problems)} problems"
             print(f"{one.agreement.id:32} version {one.agreement.version:<3} {one.cases:3} cases  {result}")
         print("\n".join(problems) if problems else _all_hold(len(checked), sum(one.cases for one in checked)))
-        if versions is None:
+        print_lines(warning_lines(warnings))
+        if kept is None:
             print("There is no store of policies here, so whether `version` was raised was not checked.")
     if problems:
         raise typer.Exit(1)
@@ -235,11 +245,12 @@ def apply(
     and cannot approve it.
 
     \b
-    Ends with 0  nothing remains for anybody else
+    Ends with 0  nothing remains for anybody: all of the folder is in force
               1  a text has to be mended
               2  nothing could be done, such as for want of a role
-              3  something remains: for an approver, or because a draft, a missing file or what was ended
-                 stands against the folder
+              3  something remains: for an approver; for you, where a draft only narrows and is not in
+                 force before `activate ID` or `apply --activate`; or because another draft, a missing
+                 file or what was ended stands against the folder
     """  # noqa: D301 - the backspace is meant: behind it lines are not joined
     only = [policy(written) for written in policy_ids or ()]
     with opened_store() as opened:
@@ -339,6 +350,11 @@ def _readable(version: Version, book: AgreementBook) -> Agreement | None:
         )
     except PolicyError:
         return None
+
+
+def _unknown_regions(folder: Path, agreement: Agreement) -> Iterator[str]:
+    path = folder / "agreements" / f"{agreement.id}.yaml"
+    return unknown_regions(agreement.scope.regions, path.read_bytes(), str(path))
 
 
 def _all_hold(agreements: int, cases: int) -> str:

@@ -31,6 +31,9 @@ from gateway.installation import open_keys
 from gateway.keys import Keys
 from gateway.oauth.consumers import ConsumerStore
 from gateway.settings import load_settings
+from gateway.staff.accounts import StaffAccounts
+from gateway.staff.acts import record_in_audit_log
+from gateway.staff.roles import Role
 
 app = typer.Typer(help="The audit log: what was exchanged, provably.", no_args_is_help=True)
 witness.add_to(app)
@@ -38,7 +41,9 @@ witness.add_to(app)
 _Exchange = Annotated[
     UUID, typer.Argument(metavar="ID", help="The exchange_id of an answer.", show_default=False)
 ]
-_Actor = Annotated[str, typer.Option(help="Your account's id, for the log; not your name.")]
+_As = Annotated[str, typer.Option("--as", help="Your staff account, which has the role auditor or operator.")]
+# Who may change what the log shows, or who vouches for it.
+_IN_CHARGE: tuple[Role, ...] = ("auditor", "operator")
 
 
 @contextmanager
@@ -153,11 +158,12 @@ def cosign(
 @app.command("add-witness")
 def add(
     verifier_key: Annotated[str, typer.Argument(metavar="KEY", help="NAME+ID+BASE64", show_default=False)],
-    actor: _Actor,
+    acting_as: _As,
     reason: Annotated[str, typer.Option(help="Why this witness; a reference.")],
 ) -> None:
     """Accept cosignatures of this key from now on. The act is in the log."""
     with _opened() as (database, _keys, _log):
+        actor = _acting(database, acting_as)
         added = add_witness(database, verifier_key, actor=actor, reason=reason, at=_now())
     print(f"Cosignatures of {added.name} are accepted.")
 
@@ -174,7 +180,7 @@ def checkpoints() -> None:
 def erase(
     exchange_id: _Exchange,
     order: Annotated[str, typer.Option(help="Reference of the legal order; names no person.")],
-    actor: _Actor,
+    acting_as: _As,
     payload: Annotated[
         bool, typer.Option("--payload", help="The whole text, not only by which hashes people are known.")
     ] = False,
@@ -187,11 +193,16 @@ def erase(
             exchange_id,
             scope=scope,
             order=order,
-            actor=actor,
+            actor=_acting(database, acting_as),
             at=_now(),
             integrate=log.sequencer.integrate,
         )
     print(f"{count} entries of {exchange_id}: {scope} erased under order {order}.")
+
+
+def _acting(database: Database, acting_as: str) -> str:
+    """How the log names whoever acts. Raises NotFound, Conflict, RoleMissing."""
+    return StaffAccounts(database, _now, record_in_audit_log).on_console(acting_as, *_IN_CHARGE).actor
 
 
 def _identity(database: Database) -> Callable[[str], dict[str, Any]]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.commands.opening import opened_database
-from gateway.errors import RoleMissing
 from gateway.settings import load_settings
 from gateway.staff.roles import Staff
 
@@ -25,18 +24,14 @@ Reason = Annotated[str, typer.Option(help="Why, for the audit log; names no pers
 
 @contextmanager
 def opened_for_auditor(acting_as: str) -> Iterator[tuple[Services, Staff]]:
-    """The gateway's parts and the auditor. Raises RoleMissing, NotFound, SettingsInvalid."""
+    """The gateway's parts and the auditor. Raises RoleMissing, NotFound, Conflict, SettingsInvalid."""
     from gateway.app import build_services  # noqa: PLC0415 - seconds that other commands need not wait
 
     with opened_database():
         pass  # the schema is current from here on
     services = build_services(load_settings())
     try:
-        accounts = services.staff.accounts
-        staff = accounts.on_console(acting_as)
-        if "auditor" not in staff.roles:
-            raise RoleMissing(accounts.holders(["auditor"]))
-        yield services, staff
+        yield services, services.staff.accounts.on_console(acting_as, "auditor")
     finally:
         services.close()
 

@@ -88,8 +88,16 @@ def opened_store() -> Iterator[OpenStore]:
         yield OpenStore(store, database)
 
 
-def versions_kept() -> list[Version] | None:
-    """Every version of the store, without making, migrating or filling one; None where there is none to read.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a folder is compared with: every version of the store, and the ids of the registered consumers."""
+
+    versions: list[Version]
+    consumers: frozenset[str]
+
+
+def kept_here() -> Kept | None:
+    """What the store has, without making, migrating or filling one; None where there is none to read.
 
     Raises SettingsInvalid, and StoreUnavailable for a database that is named and cannot be reached.
     """
@@ -97,7 +105,9 @@ def versions_kept() -> list[Version] | None:
     try:
         if database.is_missing() or not is_current(database):
             return None
-        return PolicyStore(database, now).versions() or None
+        store = PolicyStore(database, now)
+        versions = store.versions()
+        return Kept(versions, store.consumers()) if versions else None
     finally:
         database.close()
 

@@ -89,6 +89,12 @@ def unmet_lines(conditions: Iterable[Unmet]) -> Iterator[str]:
         yield f"      {one.who.en}"
 
 
+def warning_lines(warnings: Iterable[str]) -> Iterator[str]:
+    """Each warning, told apart from what keeps a text from counting."""
+    for warning in warnings:
+        yield f"warning: {warning}"
+
+
 def applied_lines(applied: Applied) -> Iterator[str]:
     """What became of one file, and in words what that changes or would change."""
     numbers = f"{applied.version}" if applied.before is None else f"{applied.before} -> {applied.version}"
@@ -97,6 +103,7 @@ def applied_lines(applied: Applied) -> Iterator[str]:
     if applied.change is not None:
         yield from change_lines(applied.change)
     yield from unmet_lines(applied.remains)
+    yield from warning_lines(applied.warnings)
 
 
 def applied_facts(applied: Applied) -> dict[str, Any]:
@@ -110,6 +117,7 @@ def applied_facts(applied: Applied) -> dict[str, Any]:
         "direction": applied.change.direction if applied.change is not None else None,
         "items": changed_clauses(applied.change),
         "remains": [in_both_languages(one) for one in applied.remains],
+        "warnings": list(applied.warnings),
     }
 
 

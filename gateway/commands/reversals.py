@@ -17,11 +17,10 @@ import typer
 
 from gateway.app import build_services
 from gateway.commands.opening import opened_database
-from gateway.errors import FileUnusable, RoleMissing
+from gateway.errors import FileUnusable
 from gateway.pseudonyms.reversals import LEGAL_BASES, Reversal, Reversals
 from gateway.settings import load_settings
 from gateway.staff.accounts import StaffAccounts
-from gateway.staff.roles import Role, Staff
 
 app = typer.Typer(help="Undo pseudonyms, by two people, where the law names a basis.", no_args_is_help=True)
 
@@ -64,7 +63,7 @@ def request(
     """Ask for the people behind pseudonyms. Somebody else has to approve it."""
     names = _names(source)
     with _desk() as (reversals, accounts):
-        actor = _in_role(accounts, acting_as, "operator", "auditor")
+        actor = accounts.on_console(acting_as, "operator", "auditor")
         asked = reversals.request(
             actor, sector, names, legal_basis=legal_basis, reference=reference, reason=reason
         )
@@ -75,7 +74,7 @@ def request(
 def approve(reversal_id: _Id, reason: _Reason, acting_as: _As) -> None:
     """Allow a reversal, as somebody else than who asked."""
     with _desk() as (reversals, accounts):
-        settled = reversals.approve(_in_role(accounts, acting_as, "approver"), reversal_id, reason)
+        settled = reversals.approve(accounts.on_console(acting_as, "approver"), reversal_id, reason)
     print(_line(settled))
 
 
@@ -83,7 +82,7 @@ def approve(reversal_id: _Id, reason: _Reason, acting_as: _As) -> None:
 def refuse(reversal_id: _Id, reason: _Reason, acting_as: _As) -> None:
     """End a reversal before it is performed."""
     with _desk() as (reversals, accounts):
-        actor = _in_role(accounts, acting_as, "operator", "auditor", "approver")
+        actor = accounts.on_console(acting_as, "operator", "auditor", "approver")
         settled = reversals.refuse(actor, reversal_id, reason)
     print(_line(settled))
 
@@ -93,17 +92,10 @@ def perform(reversal_id: _Id, source: _File, acting_as: _As) -> None:
     """Print who is behind the pseudonyms, as JSON in their order: once, and to who asked."""
     names = _names(source)
     with _desk() as (reversals, accounts):
-        actor = _in_role(accounts, acting_as, "operator", "auditor")
+        actor = accounts.on_console(acting_as, "operator", "auditor")
         people = asyncio.run(reversals.perform(actor, reversal_id, names))
     for one in people:
         print(json.dumps({"person_id": str(one.person_id) if one.person_id else None, "nik": one.nik}))
-
-
-def _in_role(accounts: StaffAccounts, staff_id: str, *roles: Role) -> Staff:
-    actor = accounts.on_console(staff_id)
-    if not actor.roles.intersection(roles):
-        raise RoleMissing(accounts.holders(roles))
-    return actor
 
 
 def _names(source: Path) -> list[str]:

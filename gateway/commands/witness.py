@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -78,7 +79,10 @@ def witness(
             sys.stderr.write(f"gapura: not cosigned: {problem}\n")
             raise typer.Exit(1) from None
         except httpx.HTTPStatusError as error:
-            sys.stderr.write(f"gapura: the log answers {error.response.status_code}; nothing was handed in\n")
+            told = f"the log answers {error.response.status_code}; nothing was handed in"
+            with suppress(ValueError):  # no JSON: something else than a gateway answers there
+                told += f": {error.response.json().get('detail', '')}"
+            sys.stderr.write(f"gapura: {told}\n")
             raise typer.Exit(1) from None
     print(f"Cosigned {checkpoint.size} entries of {checkpoint.origin}.")
 

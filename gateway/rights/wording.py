@@ -65,20 +65,30 @@ _WHAT_IS_NAMED = Text(
     "Gapura does not keep what answers said. Named are the fields that were given at most, and in which "
     "form: what a source did not answer was not given.",
 )
+# A refusal's entry holds no hash of anybody, so the log cannot tell whom a refused question was about.
+_LEFT_OUT = Text(
+    "Tidak dimuat: pertanyaan yang ditolak sebelum data siapa pun dilihat, yang telah dihapus berdasarkan "
+    "perintah yang sah, dan yang menurut hukum belum boleh diberitahukan.",
+    "Left out are questions that were refused before anybody was looked up, what was erased under a legal "
+    "order, and what by law may not be told yet.",
+)
 HEAD = Text(
-    "Daftar ini memuat setiap pertukaran data tentang Anda yang tercatat, kecuali yang menurut hukum belum "
-    f"boleh diberitahukan. {_WHAT_IS_NAMED.id}",
-    "This list holds every recorded exchange about you, except those that by law may not be told yet. "
-    f"{_WHAT_IS_NAMED.en}",
+    "Daftar ini memuat setiap pertukaran data tercatat yang di dalamnya registri ditanya tentang Anda. "
+    f"{_LEFT_OUT.id} {_WHAT_IS_NAMED.id}",
+    "This list holds every recorded exchange in which the registry was asked about you. "
+    f"{_LEFT_OUT.en} {_WHAT_IS_NAMED.en}",
 )
 # For whoever reads about somebody else.
 HEAD_FOR_STAFF = Text(
-    "Daftar ini memuat setiap pertukaran data tentang orang ini yang tercatat, kecuali yang menurut hukum "
-    f"belum boleh diberitahukan kepadanya. {_WHAT_IS_NAMED.id}",
-    "This list holds every recorded exchange about this person, except those that by law they may not be "
-    f"told yet. {_WHAT_IS_NAMED.en}",
+    "Daftar ini memuat setiap pertukaran data tercatat yang di dalamnya registri ditanya tentang orang ini. "
+    f"{_LEFT_OUT.id} {_WHAT_IS_NAMED.id}",
+    "This list holds every recorded exchange in which the registry was asked about this person. "
+    f"{_LEFT_OUT.en} {_WHAT_IS_NAMED.en}",
 )
-NOBODY = Text("Belum ada pertukaran data yang tercatat.", "No exchange of data is on record.")
+NOBODY = Text(
+    f"Tidak ada pertukaran data yang dapat diperlihatkan. {_LEFT_OUT.id}",
+    f"There is no exchange of data to show. {_LEFT_OUT.en}",
+)
 _OTHER = Text("tindakan lain", "another act")
 _MONTHS = (
     *("Januari", "Februari", "Maret", "April", "Mei", "Juni", "Juli"),

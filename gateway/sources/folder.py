@@ -96,7 +96,8 @@ class Sources:
         Asks the source about nobody. Spends one call of its quota, where it has one.
         """
         asked = {connector.name: connector.ping for connector in self.connectors}
-        asked |= {programme: one.source.ping for programme, one in self.lists.items()}
+        for programme, one in self.lists.items():
+            asked |= {programme: one.source.ping, one.source.name: one.source.ping}
         if name not in asked:
             known = ", ".join(self.names) or "none is configured"
             raise NotFound(f"There is no such source. Sources: {known}.")

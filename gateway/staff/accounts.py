@@ -4,7 +4,7 @@ Taking away (a role, the account) counts at once and needs one operator. Giving 
 until a second person has confirmed it, who is neither the one who asked nor the one who gets it. The console
 is the exception, for the first accounts and for emergencies: whoever runs commands there can read the keys.
 What opens an account, an enrolment secret, is therefore issued on the console alone.
-Whether the role of an actor suffices is asked before, by `gateway.staff.check`.
+Whether the role of an actor suffices is asked before: by `gateway.staff.check`, of a command by `on_console`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.database import Database
-from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
+from gateway.errors import BadInput, Conflict, NotFound, NotPermitted, RoleMissing
 from gateway.staff.account import Account, account_of, holders_of, problems_of
 from gateway.staff.acts import Act, Details, RecordAct, account_object
 from gateway.staff.roles import Role, Staff, refuse_token
@@ -198,11 +198,16 @@ class StaffAccounts:
         """Who has each of the roles now, by id; disabled accounts have none."""
         return holders_of(self.list(), roles)
 
-    def on_console(self, staff_id: str) -> Staff:
-        """The staff member as whom a command acts on the machine itself. Raises NotFound, Conflict."""
+    def on_console(self, staff_id: str, *one_of: Role) -> Staff:
+        """The staff member as whom a command acts on the machine itself; if roles are named, in one of these.
+
+        Raises NotFound, Conflict, RoleMissing.
+        """
         account = self.get(staff_id)
         if not account.active:
             raise Conflict(f"{staff_id} is disabled: nobody acts as this account.")
+        if one_of and not account.roles.intersection(one_of):
+            raise RoleMissing(self.holders(one_of))
         return Staff(account.id, account.name, account.roles, "console")
 
     def _write_down(

@@ -21,6 +21,7 @@ from tests.gateway.agreements.bureau import NAME, SHIPPED, WIDER, narrower, wide
 from tests.policies.test_mistakes import HURRIED
 
 Run = Callable[..., Result]
+CONSUMER = "consumer: bpjs-kesehatan"
 
 
 @pytest.fixture
@@ -106,7 +107,6 @@ def test_activating_says_from_which_version_to_which_and_what_that_changes(gapur
 
 def test_an_applied_folder_ends_as_terraform_plans_do(gapura: Run, folder: Path) -> None:
     """0 where nothing remains, 1 for what has to be mended, 3 for what waits; 2 is any error's."""
-    _write(folder, narrower())
     gapura("apply", str(folder), "--as", "ani", ends_with=0)
     _write(folder, wider())
     told = json.loads(gapura("apply", str(folder), "--as", "ani", "--format", "json", ends_with=3).stdout)
@@ -117,6 +117,21 @@ def test_an_applied_folder_ends_as_terraform_plans_do(gapura: Run, folder: Path)
     told = gapura("apply", str(folder), "--as", "ani", ends_with=1).stdout
     assert "unreadable" in told
     assert "widening" not in told
+
+
+def test_a_draft_that_only_narrows_says_that_it_is_not_in_force_and_how_it_comes_to_be(
+    gapura: Run, folder: Path
+) -> None:
+    _write(folder, narrower())
+    told = gapura("apply", str(folder), "--as", "ani", ends_with=3).stdout
+    assert "not_in_force: Not in force yet" in told
+    command = f"gapura agreements activate {NAME} --as ani"
+    assert f"`{command}`, or `apply --activate`" in told
+    told = json.loads(gapura("apply", str(folder), "--as", "ani", "--format", "json", ends_with=3).stdout)
+    (own,) = [one for one in told if one["name"] == NAME]
+    assert [one["code"] for one in own["remains"]] == ["not_in_force"]
+    gapura(*command.split()[2:])
+    gapura("apply", str(folder), "--as", "ani", ends_with=0)
 
 
 def test_only_the_policies_named_are_applied(gapura: Run, widened: Path) -> None:
@@ -132,7 +147,7 @@ def test_a_draft_whose_author_is_gone_is_taken_over_or_discarded(gapura: Run, wi
     _write(widened, narrower())
     held = gapura("apply", str(widened), NAME, "--as", "ade", ends_with=3).stdout
     assert "being worked on by ani" in held
-    gapura("apply", str(widened), NAME, "--as", "ade", "--take-over")
+    gapura("apply", str(widened), NAME, "--as", "ade", "--take-over", ends_with=3)
     shown = json.loads(gapura("show", NAME, "--version", "2", "--format", "json").stdout)
     assert (shown["author"], shown["editors"]) == ("ani", ["ade", "ani"])
     assert "reason_missing" in gapura("discard", NAME, "--as", "oka", ends_with=1).stdout
@@ -157,10 +172,54 @@ def test_check_sees_that_a_text_changed_and_its_number_did_not(gapura: Run, fold
     assert problem.endswith(", got 1, write 2")
     _write(folder, narrower(version=2))
     gapura("check", str(folder))
-    gapura("apply", str(folder), "--as", "ani")
+    gapura("apply", str(folder), "--as", "ani", ends_with=3)
     gapura("check", str(folder))
     gapura("discard", NAME, "--as", "ani", "--reason", "a mistake")
     assert "got 2, write 3" in gapura("check", str(folder), ends_with=1).stdout
+
+
+def test_a_number_that_cannot_be_read_is_told_once_and_not_compared(gapura: Run, folder: Path) -> None:
+    gapura("list")
+    text, cases = narrower()
+    _write(folder, (text.replace(b"version: 2", b"version: one"), cases))
+    told = json.loads(gapura("check", str(folder), "--format", "json", ends_with=1).stdout)
+    (problem,) = told["problems"]
+    assert "version: expected a whole number" in problem
+    assert told["compared_with_store"]
+
+
+def test_an_agreement_for_a_consumer_that_nobody_registered_is_warned_of(
+    gapura: Run, tmp_path: Path, folder: Path
+) -> None:
+    _write(folder, narrower())
+    assert "warning: " not in gapura("apply", str(folder), "--as", "ani", ends_with=3).stdout  # none is yet
+    keys = str(tmp_path / "bpjs.jwks.json")
+    for words in (
+        ["keygen", "bpjs", "--folder", str(tmp_path), "--algorithm", "Ed25519"],
+        ["add", "bpjs", "--name", "BPJS", "--sector", "kesehatan", "--jwks", keys],
+    ):
+        done = CliRunner().invoke(
+            main_app, ["consumers", *words], env={"GAPURA_HOME": str(tmp_path / "home")}
+        )
+        assert done.exit_code == 0, done.output
+    path = folder / "agreements" / f"{NAME}.yaml"
+    line = path.read_text("utf-8").splitlines().index(CONSUMER) + 1
+    warning = f"{path}:{line}: consumer: expected one of the registered consumers"
+    checked = gapura("check", str(folder)).stdout
+    assert f"warning: {warning}" in checked
+    told = json.loads(gapura("apply", str(folder), "--as", "ani", "--format", "json", ends_with=3).stdout)
+    warned = {one["name"]: one["warnings"] for one in told if one["warnings"]}
+    assert list(warned) == [NAME]
+    assert warned[NAME][0].startswith(warning)
+
+
+def test_a_region_that_does_not_exist_is_told_by_check_and_apply(gapura: Run, folder: Path) -> None:
+    path = folder / "agreements" / "dinsos-jatim-flood-relief.yaml"
+    path.write_bytes(path.read_bytes().replace(b'["35.24", "35.25"]', b'["35.24", "35.99"]'))
+    line = path.read_text("utf-8").split('"35.99"')[0].count("\n") + 1
+    told = f"{path.name}:{line}: scope.regions: expected the code of a region in force, got 35.99"
+    assert told in gapura("check", str(folder), ends_with=1).stdout
+    assert told in gapura("apply", str(folder), "--as", "ani", ends_with=1).stdout
 
 
 def test_migrating_fills_an_empty_store_once_and_says_so(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_narrowing_is_activated_and_widening_waits_for_an_approver(bureau: Burea
 def test_without_activation_everything_stays_a_draft(bureau: Bureau, folder: Path) -> None:
     _write(folder, narrower())
     applied = _applied(bureau, folder, activate=False)[NAME]
-    assert (applied.outcome, applied.remains) == ("draft", ())
+    (remains,) = applied.remains
+    assert (applied.outcome, applied.broken, remains.code) == ("draft", False, "not_in_force")
     assert applied.change is not None
     assert applied.change.direction == "narrowing"
     assert bureau.in_force().version == 1

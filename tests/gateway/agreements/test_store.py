@@ -188,6 +188,16 @@ def test_a_suspension_is_seen_by_another_process_at_the_next_epoch(bureau: Burea
     assert anyio.run(standing, _epoch(bureau)) == "active"
 
 
+def test_whoever_resumes_an_agreement_is_not_told_as_approver_of_its_text(bureau: Bureau) -> None:
+    bureau.store.act(*PBI, 1, "suspend", ODA, reason="an incident")
+    assert bureau.store.act(*PBI, 1, "resume", OKI, reason="over").approver is None  # nobody did: first start
+    bureau.store.act(*PBI, _approved(bureau, wider(), approver=OKA), "activate", ANI)
+    bureau.store.act(*PBI, 2, "suspend", ODA, reason="an incident")
+    bureau.store.act(*PBI, 2, "resume", OKI, reason="over")
+    assert bureau.store.get(*PBI, 2).approver == "oka"
+    assert (bureau.store.history(*PBI)[0].act, bureau.store.history(*PBI)[0].actor) == ("resume", OKI.actor)
+
+
 def test_whatever_replaces_a_suspended_version_opens_and_so_needs_two(bureau: Bureau) -> None:
     bureau.store.act(*PBI, 1, "suspend", OKA, reason="an incident")
     draft = bureau.draft(narrower())

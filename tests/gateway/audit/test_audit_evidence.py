@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, select, text
@@ -16,6 +17,22 @@ from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from tests.gateway.audit.test_audit_http import ask, keys, proof_of
 from tests.living import LivingGateway
+
+
+@pytest.fixture(scope="module", autouse=True)
+def staff(gateway: LivingGateway) -> None:
+    for staff_id, role in (("oka", "operator"), ("ani", "auditor"), ("budi", "author"), ("gone", "auditor")):
+        gateway.gapura("staff", "add", staff_id, "--name", staff_id, "--role", role)
+    gateway.gapura("staff", "disable", "gone", "--reason", "left")
+
+
+def acts_of(gateway: LivingGateway, act: str) -> list[dict[str, Any]]:
+    database = Database(gateway.settings.effective_database_url)
+    with database.reading() as connection:
+        entries = connection.execute(select(audit_entries.c.entry).where(audit_entries.c.kind == "act"))
+        said = [json.loads(entry) for (entry,) in entries]
+    database.close()
+    return [one for one in said if one["act"] == act]
 
 
 def verified(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -112,7 +129,9 @@ def test_a_witness_cosigns_what_continues_and_the_gateway_shows_it(
     assert "answers 400" in gateway.gapura("audit", *witness, *state, status=1), (
         "an unknown witness is refused"
     )
-    gateway.gapura("audit", "add-witness", public, "--actor", "staff-1", "--reason", "B-1/2026")
+    gateway.gapura("audit", "add-witness", public, "--as", "oka", "--reason", "B-1/2026")
+    (added,) = (one for one in acts_of(gateway, "witness.add") if one["object"] == name)
+    assert added["actor"] == "oka@console"
     gateway.gapura("audit", *witness, *state)
     proof_of(gateway, ask(gateway).json()["exchange_id"])
     assert "Cosigned" in gateway.gapura("audit", *witness, *state)
@@ -132,10 +151,11 @@ def test_erasure_leaves_the_hash_and_verify_says_under_an_order(gateway: LivingG
     exchanges = [ask(gateway).json()["exchange_id"] for _ in range(2)]
     for exchange_id in exchanges:
         proof_of(gateway, exchange_id)
-    act = ("--order", "PTUN-7/2026", "--actor", "staff-1")
+    act = ("--order", "PTUN-7/2026", "--as", "ani")
     gateway.gapura("audit", "erase", exchanges[0], *act)
     assert proof_of(gateway, exchanges[0])["entry"], "the rest of the entry still proves the exchange"
     gateway.gapura("audit", "erase", exchanges[1], *act, "--payload")
+    assert {one["actor"] for one in acts_of(gateway, "audit.erase")} == {"ani@console"}
     assert gateway.gapura("audit", "verify").count("erased under an order") >= 2
     assert "nothing to erase" in gateway.gapura("audit", "erase", exchanges[1], *act, status=2)
     engine = create_engine(gateway.settings.effective_database_url)
@@ -147,7 +167,30 @@ def test_erasure_leaves_the_hash_and_verify_says_under_an_order(gateway: LivingG
     assert [tuple(row) for row in rows] == [(None, None, None)]
 
 
-@pytest.mark.parametrize("arguments", [("erase", "no-uuid", "--order", "x", "--actor", "y"), ("bundle", "x")])
+@pytest.mark.parametrize(
+    ("staff_id", "why"),
+    [
+        ("ghost", "no staff account of this id"),
+        ("gone", "gone is disabled"),
+        ("budi", "needs the role auditor or operator"),
+    ],
+)
+def test_nobody_erases_or_adds_a_witness_who_is_not_known_to_be_in_charge(
+    gateway: LivingGateway, tmp_path: Path, staff_id: str, why: str
+) -> None:
+    exchange_id = ask(gateway).json()["exchange_id"]
+    proof_of(gateway, exchange_id)
+    public = gateway.gapura("audit", "witness-key", f"bpk.example.go.id/{staff_id}", str(tmp_path / "key"))
+    before = (acts_of(gateway, "audit.erase"), keys(gateway)["witnesses"])
+    erase = ("erase", exchange_id, "--order", "PTUN-8/2026", "--payload")
+    assert why in gateway.gapura("audit", *erase, "--as", staff_id, status=2)
+    add = ("add-witness", public.strip(), "--reason", "B-2/2026")
+    assert why in gateway.gapura("audit", *add, "--as", staff_id, status=2)
+    assert (acts_of(gateway, "audit.erase"), keys(gateway)["witnesses"]) == before
+    gateway.gapura("audit", "bundle", exchange_id, "--output", str(tmp_path / "still-there.json"))
+
+
+@pytest.mark.parametrize("arguments", [("erase", "no-uuid", "--order", "x", "--as", "y"), ("bundle", "x")])
 def test_a_malformed_exchange_id_is_told_before_anything_happens(
     gateway: LivingGateway, arguments: tuple[str, ...]
 ) -> None:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from gateway.audit.evidence import Evidence
 from gateway.database import Database
 from gateway.rights import acts
+from gateway.rights.access import told as told_of
 from gateway.rights.history import Access
-from gateway.rights.wording import sentence
+from gateway.rights.wording import HEAD, HEAD_FOR_STAFF, sentence
 from gateway.staff.roles import Staff
 from policies.decide import Permit, decide
+from policies.dictionary import Text
 from policies.disclosure import DisclosureDelay
 from tests.gateway.rights.logged import ANI, BUDI, NOW, Log
 from tests.policies.builders import DICTIONARY, TODAY, a_book, a_consumer, a_request, an_agreement
@@ -145,6 +147,26 @@ def test_a_person_and_their_number_in_one_request_are_one_access_with_the_person
     log.place()
     page = log.histories.read([ANI, number])
     assert [(one.reference, one.outcome) for one in page.accesses] == [(reference, "released")]
+
+
+def test_a_history_says_what_it_leaves_out_and_claims_no_exchange_that_it_cannot_find(log: Log) -> None:
+    def told_of_ani(head: Text) -> dict[str, str]:
+        words: dict[str, str] = told_of(log.histories.read([ANI]), DICTIONARY, head=head)["words"]
+        return words
+
+    log.write(outcome="refused", reason="purpose_not_covered")
+    nothing = told_of_ani(HEAD)
+    log.write((ANI, "released"))
+    for words in (nothing, told_of_ani(HEAD), told_of_ani(HEAD_FOR_STAFF)):
+        for left_out in ("refused before anybody was looked up", "erased under", "may not be told yet"):
+            assert left_out in words["en"]
+        for left_out in ("ditolak sebelum", "dihapus berdasarkan perintah", "belum boleh diberitahukan"):
+            assert left_out in words["id"]
+    assert "in which the registry was asked about you" in HEAD.en
+    assert "registri ditanya tentang Anda" in HEAD.id
+    assert "in which the registry was asked about this person" in HEAD_FOR_STAFF.en
+    assert "registri ditanya tentang orang ini" in HEAD_FOR_STAFF.id
+    assert "on record" not in nothing["en"], "a refused question is on record too"
 
 
 def test_a_sentence_tells_it_to_somebody_who_never_heard_of_an_api(log: Log) -> None:
