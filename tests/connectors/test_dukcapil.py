@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.responses import Response
@@ -32,6 +29,7 @@ from connectors.transport.client import Transport
 from connectors.transport.failures import Misconfigured, Rejected, SourceFailure
 from connectors.transport.settings import SourceSettings
 from tests.connectors.ledgers import DictLedger
+from tests.connectors.simulated import served
 
 pytestmark = pytest.mark.anyio
 
@@ -85,22 +83,6 @@ class Clock:
         return self.now
 
 
-@contextmanager
-def served(simulator: DukcapilSimulator) -> Iterator[str]:
-    """The simulator's address, while a real server runs it in a thread."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(simulator.app, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -118,7 +100,7 @@ def simulator(clock: Clock) -> DukcapilSimulator:
 
 @pytest.fixture
 def address(simulator: DukcapilSimulator) -> Iterator[str]:
-    with served(simulator) as url:
+    with served(simulator.app) as url:
         yield url
 
 

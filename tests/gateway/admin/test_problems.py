@@ -95,9 +95,9 @@ def test_a_code_that_always_means_the_same_is_told_in_both_languages(http: Any) 
 
 def test_every_status_says_what_to_do_and_every_indonesian_sentence_belongs_to_a_code() -> None:
     assert set(TITLES) == set(REMEDIES) >= set(problems.STATUS.values())
-    assert set(IN_INDONESIAN) <= {"use_dpop_nonce", "not_signed_in", "csrf_token_missing", "sign_in_busy"} | {
-        error.code for error in _all_errors(GapuraError)
-    }
+    assert set(IN_INDONESIAN) <= {
+        *("use_dpop_nonce", "not_signed_in", "csrf_token_missing", "sign_in_busy", "not_yet_integrated")
+    } | {error.code for error in _all_errors(GapuraError)}
 
 
 def _all_errors(kind: type[GapuraError]) -> set[type[GapuraError]]:

@@ -15,10 +15,10 @@ from tests.gateway.oauth.partner import Partner, register
 from tests.gateway.oauth.running import (
     RunningGateway,
     Shared,
-    free_port,
     running_gateway,
     worker_processes,
 )
+from tests.living import free_port
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -28,6 +28,7 @@ from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer, ConsumerStore
 from gateway.oauth.endpoints import oauth_router
 from gateway.oauth.nonces import Nonces
+from tests.living import free_port
 
 TOKEN_LIFETIME_S = 300
 RECORDS = "/v1/records"
@@ -98,12 +99,6 @@ class RunningGateway:
 
     def nonce(self, *, age_s: float = 0) -> str:
         return Nonces(self.keys.nonce_key).current(time.time() - age_s)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
