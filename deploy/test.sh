@@ -47,4 +47,4 @@ run mypy
 # Tests must not see the settings of whoever runs them.
 for name in $(env | sed -n 's/^\(GAPURA_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 # Half of what the tests do is waiting: four of them keep two cores busy.
-run pytest -n 4 --dist loadscope --no-loadscope-reorder "$@"
+run pytest -n 4 --dist loadscope "$@"

@@ -171,7 +171,7 @@ class Database:
                     connection.info.pop("begin", None)
 
     def before_closing(self, close: Callable[[], None]) -> None:
-        """Have `close` called when this database is closed: for connections that it does not pool itself."""
+        """Have `close` called when this database is closed: by whoever may be using it just then."""
         self._to_close.append(close)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from prometheus_client import (
@@ -75,6 +75,16 @@ _LEVELS = logging.getLevelNamesMapping()
 _SERIES_KEPT = 4096
 
 
+class _StandardError:
+    """What standard error is when a line is written: it may be another than when the log was opened."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 class Telemetry:
     """The log and the metrics of one process."""
 
@@ -87,7 +97,7 @@ class Telemetry:
                 structlog.processors.JSONRenderer(),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
             cache_logger_on_first_use=False,
         )
         self._log = structlog.get_logger().bind()

@@ -50,6 +50,7 @@ class AreasConnector:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._thread = OneThread("big")
+        database.before_closing(self._thread.close)
         self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch(
             lambda questions: self._thread(self._answer_all, questions)
         )

@@ -61,6 +61,8 @@ class Remembering:
         self._words = words
         self._on_lost = on_lost
         self._writer, self._reader = OneThread("verdicts"), OneThread("last-verdicts")
+        database.before_closing(self._writer.close)
+        database.before_closing(self._reader.close)
         self._writing: NaturalBatch[Sequence[_Row], None] = NaturalBatch(
             lambda rows: self._writer(self._write, rows)
         )

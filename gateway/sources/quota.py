@@ -61,6 +61,7 @@ class DatabaseQuotaLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._thread = OneThread("quota")
+        database.before_closing(self._thread.close)
         self._batch: NaturalBatch[_Entry, Grant] = NaturalBatch(
             lambda entries: self._thread(self._write, entries)
         )
