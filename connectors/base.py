@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 # A tuple holds codes, such as the programmes in which a person is enrolled.
 Value = str | int | bool | date | tuple[str, ...] | None
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+# Of these there is one for each person of a request: tuples are made three times as fast as dataclasses.
+class Subject(NamedTuple):
     """Whom a source is asked about. MUST NOT be logged.
 
     The registry is asked by exactly one of national id and internal person id. Other sources get both, as
@@ -27,11 +29,14 @@ class Subject:
 
     nik: str | None = None
     person_id: UUID | None = None
-    known: Mapping[str, Value] = field(default_factory=dict, repr=False)
+    known: Mapping[str, Value] = _NOTHING
+
+    def __repr__(self) -> str:
+        """Nothing of whom it names: what is printed may be logged."""
+        return "Subject(...)"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What one source says of one person.
 
     `values` holds every field that was asked; None means that the source has no value for it.
@@ -42,8 +47,12 @@ class Record:
     person_id: UUID
     values: Mapping[str, Value]
     default_as_of: date | None = None
-    as_of: Mapping[str, date] = field(default_factory=dict)
+    as_of: Mapping[str, date] = _NOTHING
     synthetic: bool = False
+
+    def __repr__(self) -> str:
+        """Nothing of whom it speaks: what is printed may be logged."""
+        return "Record(...)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ It MUST NOT put anything into an answer that `policies.release` did not let out,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -48,8 +48,7 @@ UNANSWERED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """One person as all sources together know them, before anything is released."""
 
     person_id: UUID
@@ -58,7 +57,11 @@ class Person:
     default_as_of: date | None
     unknown: Mapping[str, Unknown]
     # Fields whose value is an earlier one, because their source is down: since when it is (UTC).
-    stale: Mapping[str, datetime] = dataclass_field(default_factory=dict)
+    stale: Mapping[str, datetime] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        """Nothing of whom it speaks: what is printed may be logged."""
+        return "Person(...)"
 
     def field_as_of(self, field: str) -> date | None:
         """The day on which the source says the value held."""
@@ -72,8 +75,7 @@ class Unanswered:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What the exchange found about one subject: either `person` with all that follows, or `reason`."""
 
     ref: str
@@ -87,6 +89,14 @@ class Finding:
     def outcome(self) -> str:
         """The word that the audit log counts: a reason, a decision, or `released`."""
         return self.reason or (self.evaluation.decision if self.evaluation else "released")
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """By field the date that most of the values share, and the positions of those with another somewhere."""
+
+    common: Mapping[str, date | None]
+    other_at: Collection[int]
 
 
 def assess(
@@ -115,11 +125,11 @@ def render(
     on_date: date,
     plan: Plan,
     findings: Sequence[Finding],
-    as_of: Mapping[str, date | None],
+    dates: Dates,
     *,
     sandbox: bool = False,
 ) -> bytes:
-    """The answer as JSON bytes; `as_of` is `common_as_of`, `sandbox` says that the people are synthetic."""
+    """The answer as JSON bytes; `dates` are of these findings, `sandbox`: the people are synthetic."""
     reasons = {finding.reason for finding in findings if finding.reason}
     agreement = plan.agreement
     answer: dict[str, Any] = {
@@ -132,10 +142,13 @@ def render(
         answer["sandbox"] = True
     if plan.rule:
         answer["rule"] = _rule_head(plan)
-    answer["fields"] = _fields_head(plan, tuple(as_of.items()))
+    answer["fields"] = _fields_head(plan, tuple(dates.common.items()))
     if reasons:
         answer["reasons"] = {reason: _both(UNANSWERED[reason]) for reason in sorted(reasons)}
-    answer["results"] = [_result(plan, finding, as_of) for finding in findings]
+    answer["results"] = [
+        _result(plan, finding, dates.common if at in dates.other_at else None)
+        for at, finding in enumerate(findings)
+    ]
     return orjson.dumps(answer)
 
 
@@ -173,15 +186,18 @@ def _fields_head(plan: Plan, dates: tuple[tuple[str, date | None], ...]) -> orjs
     return orjson.Fragment(orjson.dumps(head))
 
 
-def common_as_of(plan: Plan, findings: Sequence[Finding]) -> dict[str, date | None]:
+def dates_of(plan: Plan, findings: Sequence[Finding]) -> Dates:
     """The date that most persons share, per field: said at the head, so that only the others repeat it."""
-    people = [finding.person for finding in findings if finding.person]
-    if not people:
-        return {}
-    return {
-        output.name: _most_common([person.field_as_of(output.reads) for person in people])
-        for output in plan.outputs
-    }
+    placed = [(at, finding.person) for at, finding in enumerate(findings) if finding.person]
+    common: dict[str, date | None] = {}
+    other_at = {at for at, person in placed if person.stale}
+    for output in plan.outputs if placed else ():
+        reads = output.reads
+        days = [person.as_of.get(reads, person.default_as_of) for _, person in placed]
+        most = common[output.name] = _most_common(days)
+        if days.count(most) != len(days):
+            other_at.update(at for (at, _), day in zip(placed, days, strict=True) if day != most)
+    return Dates(common, other_at)
 
 
 def _most_common(days: Sequence[date | None]) -> date | None:
@@ -190,7 +206,8 @@ def _most_common(days: Sequence[date | None]) -> date | None:
     return Counter(days).most_common(1)[0][0]
 
 
-def _result(plan: Plan, finding: Finding, as_of: Mapping[str, date | None]) -> dict[str, Any]:
+def _result(plan: Plan, finding: Finding, as_of: Mapping[str, date | None] | None) -> dict[str, Any]:
+    """One person's entry; `as_of` are the dates at the head, given where this person's may be others."""
     result: dict[str, Any] = {"ref": finding.ref}
     if finding.person is None or finding.released is None:
         if plan.rule:
@@ -204,11 +221,9 @@ def _result(plan: Plan, finding: Finding, as_of: Mapping[str, date | None]) -> d
         if plan.reasons:
             result["clauses"] = finding.evaluation.clauses
     result["values"] = finding.released.values
-    exceptions = {
-        **_of_rule(plan, finding.person),
-        **finding.released.exceptions,
-        **_other_dates(plan, finding.person, finding.released, as_of),
-    }
+    exceptions = {**_of_rule(plan, finding.person), **finding.released.exceptions}
+    if as_of is not None:
+        exceptions |= _other_dates(plan, finding.person, finding.released, as_of)
     if exceptions:
         result["exceptions"] = exceptions
     return result

@@ -39,9 +39,10 @@ from gateway.api.admin.staff import staff_router
 from gateway.api.admin.tokens import token_router
 from gateway.api.admin.trying import trying_router
 from gateway.api.agreements import agreement_router
+from gateway.api.direct import Direct
 from gateway.api.edge import Edge
 from gateway.api.examples import REQUEST_EXAMPLES
-from gateway.api.exchanges import MEMBER_NAMES, WIRE_MODELS, exchange_router, plain_routes
+from gateway.api.exchanges import MEMBER_NAMES, WIRE_MODELS, exchange_router
 from gateway.api.health import Check, health_router
 from gateway.api.leaving import Leaving
 from gateway.api.pseudonyms import MEMBER_NAMES as NAMING_MEMBER_NAMES
@@ -59,7 +60,7 @@ from gateway.audit.transparency import TransparentLog, open_log
 from gateway.database import Database
 from gateway.errors import SettingsInvalid
 from gateway.exchange import Exchange
-from gateway.housekeeping import Chore, every_day, every_hour, every_minute, keep_house
+from gateway.housekeeping import Chore, collect_rarely, every_day, every_hour, every_minute, keep_house
 from gateway.installation import open_keys
 from gateway.keys import Keys
 from gateway.limits.ledger import LimitLedger
@@ -238,16 +239,17 @@ def build_app(services: Services) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
     )
-    problems.install(app, MEMBER_NAMES | ADMIN_MEMBER_NAMES | RIGHTS_MEMBER_NAMES | NAMING_MEMBER_NAMES)
+    member_names = MEMBER_NAMES | ADMIN_MEMBER_NAMES | RIGHTS_MEMBER_NAMES | NAMING_MEMBER_NAMES
+    problems.install(app, member_names)
     documentation.install(app, WIRE_MODELS + RIGHTS_WIRE_MODELS + NAMING_WIRE_MODELS)
     exchanges, *others = _consumers_routes(services)
-    app.router.routes[:0] = plain_routes(exchanges)
     for router in (exchanges, *others, *_staff_routes(services)):
         app.include_router(router)
     app.include_router(
         health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)
     )
-    signed = SignedAnswers(app, keyring=services.log.keyring, clock=services.clock)
+    direct = Direct(app, exchanges, member_names)
+    signed = SignedAnswers(direct, keyring=services.log.keyring, clock=services.clock)
     return Edge(signed, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
 
 
@@ -269,6 +271,7 @@ async def _serving(services: Services) -> AsyncIterator[None]:
         tell=services.telemetry.event,
         show=services.telemetry.source_seen,
     )
+    collect_rarely()
     tasks = [
         asyncio.create_task(watch.run()),
         asyncio.create_task(_keep_log_in_order(services)),

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from connectors.base import Connector, NotFound, Outcome, Record, Subject
-from gateway.answer import Person, Unanswered, assess, common_as_of, render
+from gateway.answer import Person, Unanswered, assess, dates_of, render
 from gateway.audit.entry import Sealed, SubjectHasher
 from gateway.audit.evidence import Evidence
 from gateway.audit.log import AuditLog
@@ -100,8 +100,8 @@ class Exchange:
             assess(plan, asked.ref, asked.claims, person, on_date, keys.current if keys else None)
             for asked, person in zip(question.subjects, people, strict=True)
         ]
-        as_of = common_as_of(plan, findings)
-        body = render(evidence.exchange_id, now, on_date, plan, findings, as_of, sandbox=consumer.sandbox)
+        dates = dates_of(plan, findings)
+        body = render(evidence.exchange_id, now, on_date, plan, findings, dates, sandbox=consumer.sandbox)
         counted = [finding.outcome for finding in findings]
         logged = await self._audit.append(
             evidence.answer(
@@ -110,7 +110,7 @@ class Exchange:
                 body,
                 hashes,
                 counted,
-                as_of=as_of,
+                as_of=dates.common,
                 unavailable=_unavailable(people),
             )
         )

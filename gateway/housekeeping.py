@@ -7,11 +7,13 @@ process. It MUST NOT delete anything that is evidence.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 class Tell(Protocol):
@@ -60,3 +62,14 @@ async def _repeat(chore: Chore, tell: Tell) -> None:
             tell("chore:failed", level="warning", chore=chore.name, error=type(error).__name__)
         else:
             tell("chore:done", chore=chore.name, count=count)
+
+
+def collect_rarely() -> None:
+    """Look for garbage in cycles less often, and never among what lives as long as the process.
+
+    A request leaves none, but makes enough objects that the collector would read through all policies and
+    routes for every thousand of them: a tenth of a request's time, and a pause that others wait for.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

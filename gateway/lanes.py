@@ -170,7 +170,7 @@ class _PostgresLane:
                     await self._execute(cursor, step)
                 for command in after:
                     await connection.execute(command)
-        return [await cursor.fetchall() if cursor.description else () for cursor in cursors]
+        return [await cursor.fetchall() if _has_rows(cursor) else () for cursor in cursors]
 
     async def _execute(self, cursor: psycopg.AsyncCursor[Any], step: Step) -> None:
         statement, parameters = step
@@ -208,6 +208,11 @@ class _PostgresLane:
         if self._connection is not None:
             self._connection.pgconn.finish()
             self._connection = None
+
+
+def _has_rows(cursor: psycopg.AsyncCursor[Any]) -> bool:
+    """Whether the statement gives rows; the cursor's description would describe each column first."""
+    return cursor.pgresult is not None and cursor.pgresult.nfields > 0
 
 
 def _has_news(connection: psycopg.AsyncConnection[Any]) -> bool:

@@ -7,8 +7,8 @@ is what will be.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from connectors.base import Ambiguous, Connector, LastKnown, Outcome, Record, Subject, Unavailable
 from gateway.answer import Person, Unanswered
@@ -20,8 +20,7 @@ _NIK_DIGITS = 16
 _NOT_FOUND = Unanswered("not_found")
 
 
-@dataclass(frozen=True, slots=True)
-class AskedSubject:
+class AskedSubject(NamedTuple):
     """One person as the consumer names them. MUST NOT be logged.
 
     `ref` is the consumer's own mark and comes back unchanged; `claims` are values to be compared with
@@ -32,6 +31,10 @@ class AskedSubject:
     nik: str | None
     pseudonym: str | None
     claims: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Nothing of whom it names: what is printed may be logged."""
+        return "AskedSubject(...)"
 
 
 def identify(asked: AskedSubject, keys: SectorKeys | None) -> Subject | None:

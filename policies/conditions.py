@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -27,6 +28,9 @@ Operand = str | int | date | tuple[str, ...]
 
 # Not a field of a person: the day that the question is about, for programmes that have an end.
 ON_DATE = "on_date"
+# Rules and days asked about are few, and so are the facts of most rules; the bounds keep memory from growing.
+_JUDGES_KEPT = 64
+_FACTS_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,25 @@ def evaluate(rule: ProgrammeRule, facts: Mapping[str, Value], on_date: date) -> 
     Any clause known to fail makes the person ineligible; otherwise any unknown clause makes the answer
     unknown; only a rule of which every clause is known to hold makes a person eligible.
     """
+    names, judge = _judged_by(rule, on_date)
+    return judge(*map(facts.get, names))
+
+
+# People are many, and what rules read of them takes few values: whoever has the same facts is judged alike.
+@lru_cache(maxsize=_JUDGES_KEPT)
+def _judged_by(rule: ProgrammeRule, on_date: date) -> tuple[tuple[str, ...], Callable[..., Evaluation]]:
+    """The fields that the rule reads, and what judges one value of each."""
+    names = tuple(sorted(inputs(rule)))
+
+    # By type as well: to a cache, True and 1 are one fact.
+    @lru_cache(maxsize=_FACTS_KEPT, typed=True)
+    def judge(*facts: Value) -> Evaluation:
+        return _evaluate(rule, dict(zip(names, facts, strict=True)), on_date)
+
+    return names, judge
+
+
+def _evaluate(rule: ProgrammeRule, facts: Mapping[str, Value], on_date: date) -> Evaluation:
     clauses: dict[str, Answer] = {}
     decision: Decision = "eligible"
     for clause in rule.clauses:

@@ -34,6 +34,7 @@ _SIV_KEY_BYTES = 64
 _TOKEN_KEY_BYTES = 32
 _SALT_BYTES = 32
 _TOKEN_BYTES = 16
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _SHAPE = re.compile(r"v([1-9][0-9]{0,3})\.([a-z0-9-]+)\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 
@@ -52,11 +53,11 @@ class SectorKey:
     version: int
     siv: AESSIV = field(repr=False)
     token_key: bytes = field(repr=False)
+    # What is authenticated with each pseudonym, so that neither part of its prefix can be exchanged.
+    associated: list[bytes] = field(init=False)
 
-    @property
-    def associated(self) -> list[bytes]:
-        """What is authenticated with each pseudonym, so that neither part of its prefix can be exchanged."""
-        return [f"v{self.version}".encode(), self.sector.encode()]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "associated", [f"v{self.version}".encode(), self.sector.encode()])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,4 +164,5 @@ def identifier_token(field_name: str, identifier: str, key: SectorKey) -> str:
 
 
 def _text(sealed: bytes) -> str:
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+    # What base64.urlsafe_b64encode does, in half as many calls: there is one for every person of an answer.
+    return binascii.b2a_base64(sealed, newline=False).translate(_URL_SAFE, b"=").decode("ascii")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -37,6 +38,8 @@ _MOST_SHOWN_OF_TEXT = 4
 _OUTSIDE = "other"
 _TOP_AGE = 80
 _USUAL_BAND_YEARS = 10
+# Villages of some regencies; a whole nation has 84 000.
+_CODES_KEPT = 4096
 _NARROWEST_BAND_YEARS, _WIDEST_BAND_YEARS = 5, 40
 
 
@@ -306,9 +309,13 @@ def _age_band(years: int) -> Apply:
 
 
 def _to_level(level: str) -> Apply:
-    def apply(value: Value, _claim: Claim | None, _occasion: Occasion) -> Leaving:
+    @lru_cache(maxsize=_CODES_KEPT)
+    def cut(code: str) -> str | None:
         # An undotted code has no levels to cut at; passing it on would release the village.
-        return regions.at_level(str(value), level) if regions.is_region_code(value) else None
+        return regions.at_level(code, level) if regions.is_region_code(code) else None
+
+    def apply(value: Value, _claim: Claim | None, _occasion: Occasion) -> Leaving:
+        return cut(value) if type(value) is str else None
 
     return apply
 

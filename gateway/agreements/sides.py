@@ -7,7 +7,7 @@ MUST NOT hold a pseudonym: whoever tries knows the national id, and one is never
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -138,8 +138,7 @@ def _without(person: Person, fields: frozenset[str], now: datetime) -> Person:
     """The person without what a source was not asked about: neither a value nor "absent" would be true."""
     if not fields:
         return person
-    return replace(
-        person,
+    return person._replace(
         values={name: value for name, value in person.values.items() if name not in fields},
         unknown={**person.unknown, **dict.fromkeys(fields, Unknown(now, None))},
     )

@@ -5,10 +5,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
 
 from gateway.api.documentation import CONSUMER_ONLY
 from gateway.api.leaving import Leaving
@@ -189,7 +187,7 @@ def exchange_router(
 ) -> APIRouter:
     """The two routes of the exchange. `examples` are request bodies by operation, shown in OpenAPI.
 
-    `plain_routes` of it go before everything else.
+    `gateway.api.direct` reaches them without the framework.
     """
     router = APIRouter(tags=["exchange"])
 
@@ -231,18 +229,6 @@ def exchange_router(
         return await answer("records", RecordsRequest, request)
 
     return router
-
-
-def plain_routes(documented: APIRouter) -> list[Route]:
-    """The same endpoints without the framework's search for a route and for dependencies.
-
-    Those cost more than the answer; what FastAPI knows of the endpoints is for the documentation.
-    """
-    return [
-        Route(route.path, route.endpoint, methods=list(route.methods or ()))
-        for route in documented.routes
-        if isinstance(route, APIRoute)
-    ]
 
 
 def parsed(model: type[Wire], message: bytes, content_type: str) -> Wire:

@@ -62,7 +62,8 @@ _HTTP_CODES = {
     405: "method_not_allowed",
     415: "unsupported_media_type",
 }
-
+# Everything else is a fault of ours, to be logged.
+FORESEEN = (GapuraError, RequestValidationError, HTTPException)
 
 Language = Literal["id", "en"]
 
@@ -173,37 +174,38 @@ def language_of(request: Request) -> Language:
 
 
 def install(app: FastAPI, member_names: frozenset[str]) -> None:
-    """Make every error of the app leave as a problem.
+    """Make every error of the app leave as a problem; `member_names` as in `told`."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return told(request, error, member_names)
+
+    for kind in (*FORESEEN, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def told(request: Request, error: Exception, member_names: frozenset[str]) -> Response:
+    """Any error as a problem; one that nobody foresaw is told by the request's id alone.
 
     `member_names` are the names that the wire models declare: a pointer repeats no other, because a
     member's name is the sender's text too.
     """
-
-    @app.exception_handler(GapuraError)
-    async def _foreseen(request: Request, error: GapuraError) -> Response:
-        return _told(request, error)
-
-    @app.exception_handler(Exception)
-    async def _unforeseen(request: Request, _error: Exception) -> Response:
-        told = request.state.request_id
-        quote = Text(f"Nomor permintaan ini {told}.", f"The id of this request is {told}.")
-        return problem(request, 500, GapuraError.code, quote)
-
-    @app.exception_handler(RequestValidationError)
-    async def _malformed(request: Request, error: RequestValidationError) -> Response:
-        return _malformed_told(request, error, member_names)
-
-    @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> Response:
-        code = _HTTP_CODES.get(error.status_code, "http_error")
-        title = TITLES.get(error.status_code, TITLES[500])
-        sentence = Text(f"{title.id}.", f"{title.en}.")
-        return problem(request, error.status_code, code, sentence, headers=error.headers)
+    match error:
+        case GapuraError():
+            return _foreseen(request, error)
+        case RequestValidationError():
+            return _malformed(request, error, member_names)
+        case HTTPException():
+            code = _HTTP_CODES.get(error.status_code, "http_error")
+            title = TITLES.get(error.status_code, TITLES[500])
+            sentence = Text(f"{title.id}.", f"{title.en}.")
+            return problem(request, error.status_code, code, sentence, headers=error.headers)
+        case _:
+            number = request.state.request_id
+            quote = Text(f"Nomor permintaan ini {number}.", f"The id of this request is {number}.")
+            return problem(request, 500, GapuraError.code, quote)
 
 
-def _malformed_told(
-    request: Request, error: RequestValidationError, member_names: frozenset[str]
-) -> Response:
+def _malformed(request: Request, error: RequestValidationError, member_names: frozenset[str]) -> Response:
     """Every malformed place, and the first few of them as the sentence."""
     found = malformed(error.errors(), member_names)
     language = language_of(request)
@@ -227,7 +229,7 @@ def _malformed_told(
     )
 
 
-def _told(request: Request, error: GapuraError) -> Response:
+def _foreseen(request: Request, error: GapuraError) -> Response:
     """A foreseen error, with what its kind adds."""
     headers: dict[str, str] = {}
     more: dict[str, Any] = {}

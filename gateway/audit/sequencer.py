@@ -49,6 +49,14 @@ _WAITING = (
     .order_by(audit_pending.c.sequence)
 )
 
+_TAKE_ONE = delete(audit_pending).where(audit_pending.c.sequence == bindparam("placed"))
+# A statement per row would cost several times as much.
+_STORE_ARRAYS = text(
+    "INSERT INTO audit_leaves (leaf_index, sequence, sha256) SELECT * FROM "
+    "unnest(CAST(:leaf_index AS bigint[]), CAST(:sequence AS bigint[]), CAST(:sha256 AS bytea[]))"
+)
+_TAKE_ARRAY = text("DELETE FROM audit_pending WHERE sequence = ANY(CAST(:placed AS bigint[]))")
+
 
 class LogForked(Conflict):
     """The tree does not continue its last signed checkpoint: somebody changed it, or an old copy is back."""
@@ -143,13 +151,18 @@ class Sequencer:
         tree = stored_tree(connection)
         first = tree.size
         tree.append(leaf_hash(digest) for _, digest in rows)
-        connection.execute(
-            insert(audit_leaves),
-            [
-                {"leaf_index": first + number, "sequence": sequence, "sha256": digest}
-                for number, (sequence, digest) in enumerate(rows)
-            ],
-        )
+        leaves = [
+            {"leaf_index": first + number, "sequence": sequence, "sha256": digest}
+            for number, (sequence, digest) in enumerate(rows)
+        ]
+        # Of the waiting ones by their numbers: a smaller one than these may have been committed meanwhile.
+        if self._database.is_sqlite:
+            connection.execute(insert(audit_leaves), leaves)
+            connection.execute(_TAKE_ONE, [{"placed": sequence} for sequence, _ in rows])
+        else:
+            columns = {name: [leaf[name] for leaf in leaves] for name in leaves[0]}
+            connection.execute(_STORE_ARRAYS, columns)
+            connection.execute(_TAKE_ARRAY, {"placed": columns["sequence"]})
         dialect = sqlite if self._database.is_sqlite else postgresql
         store = dialect.insert(audit_tiles)
         store = store.on_conflict_do_update(
@@ -162,11 +175,6 @@ class Sequencer:
                 {"level": level, "tile_index": index, "hashes": hashes}
                 for (level, index), hashes in tree.grown.items()
             ],
-        )
-        # One by one: a smaller number than these may have been committed since they were read.
-        connection.execute(
-            delete(audit_pending).where(audit_pending.c.sequence == bindparam("placed")),
-            [{"placed": sequence} for sequence, _ in rows],
         )
 
     @contextmanager

@@ -112,7 +112,8 @@ _ID, _NIK, _AS_OF, _SYNTHETIC = 0, 1, 2, 3
 _HEAD = (people.c.id, people.c.nik, people.c.as_of, people.c.synthetic)
 
 Row = Sequence[Any]
-_Question = tuple[Sequence[Subject], frozenset[str], date]
+# Subjects, fields, the day, and when (of the event loop's time) it is too late to answer.
+_Question = tuple[Sequence[Subject], frozenset[str], date, float]
 _Answer = Sequence[Outcome]
 
 
@@ -126,11 +127,12 @@ class _Reader:
 
     def __call__(self, row: Row, on_date: date) -> Record:
         values = dict(zip(self.names, self.pick(row), strict=True))
-        as_of = {name: row[at] for name, at in self.dates if row[at] is not None}
-        for name, day in as_of.items():
+        as_of = {name: day for name, at in self.dates if (day := row[at]) is not None}
+        if as_of and max(as_of.values()) > on_date:
             # A status is known from its day on; what held before, the registry no longer knows.
-            if day > on_date and name in STATUS_VOCABULARY:
-                values[name] = None
+            values |= {
+                name: None for name, day in as_of.items() if day > on_date and name in STATUS_VOCABULARY
+            }
         return Record(row[_ID], values, row[_AS_OF], as_of, row[_SYNTHETIC])
 
 
@@ -184,8 +186,8 @@ class _Day:
     def __init__(self, on_date: date, questions: Sequence[_Question]) -> None:
         self.on_date = on_date
         self._questions = questions
-        self.selected = frozenset[str]().union(*(fields for _, fields, _ in questions))
-        everyone = [subject for subjects, _, _ in questions for subject in subjects]
+        self.selected = frozenset[str]().union(*(fields for _, fields, *_ in questions))
+        everyone = [subject for subjects, *_ in questions for subject in subjects]
         self.ids = {subject.person_id for subject in everyone if subject.person_id is not None}
         self.niks = {s.nik for s in everyone if s.person_id is None and _is_nik(s.nik)}
         places, _ = _positions(self.selected)
@@ -208,7 +210,7 @@ class _Day:
 
     def answers(self) -> Iterable[_Answer]:
         """One per question, in order."""
-        for subjects, fields, _ in self._questions:
+        for subjects, fields, *_ in self._questions:
             read = partial(_reader(self.selected, fields), on_date=self.on_date)
             yield [_outcome(subject, self._by_nik, self._by_id, read) for subject in subjects]
 
@@ -231,9 +233,7 @@ class RegistryConnector:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lane = open_lane(database, "dtks", writes=False)
-        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch(
-            lambda questions: self._lane(self._answer_all(questions))
-        )
+        self._batch: NaturalBatch[_Question, _Answer] = NaturalBatch(self._answer_together)
         self._sqlite = database.is_sqlite
         self._by_nik = database.one_of(people.c.nik, "identifiers")
         self._by_id: ColumnElement[bool]
@@ -248,11 +248,7 @@ class RegistryConnector:
         self, subjects: Sequence[Subject], fields: frozenset[str], on_date: date, deadline: float
     ) -> Sequence[Outcome]:
         """One outcome per subject, in order. Raises StoreUnavailable, also when `deadline` passes."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._batch((subjects, fields & self.provides, on_date))
-        except TimeoutError as error:
-            raise StoreUnavailable("The registry did not answer within the time allowed.") from error
+        return await self._batch((subjects, fields & self.provides, on_date, deadline))
 
     async def ping(self) -> None:
         """Return when the registry can be read; raise StoreUnavailable when it cannot."""
@@ -271,10 +267,18 @@ class RegistryConnector:
         with self._database.reading() as connection:
             connection.execute(select(people.c.id).where(false()))
 
+    async def _answer_together(self, questions: Sequence[_Question]) -> Sequence[_Answer | Exception]:
+        """Answer a batch in time for the last of it: their deadlines are as close as their arrivals."""
+        try:
+            async with asyncio.timeout_at(max(deadline for *_, deadline in questions)):
+                return await self._lane(self._answer_all(questions))
+        except TimeoutError as error:
+            raise StoreUnavailable("The registry did not answer within the time allowed.") from error
+
     def _answer_all(self, questions: Sequence[_Question]) -> Procedure[Sequence[_Answer | Exception]]:
         """Answer a batch: one set of statements for each day that it asks about, all of them sent at once."""
         of_day: defaultdict[date, list[int]] = defaultdict(list)
-        for at, (_, _, on_date) in enumerate(questions):
+        for at, (_, _, on_date, _) in enumerate(questions):
             of_day[on_date].append(at)
         days = [_Day(day, [questions[at] for at in places]) for day, places in of_day.items()]
         sent = [(day, by_id, step) for day in days for by_id, step in self._steps(day)]

@@ -93,7 +93,7 @@ class Talkative(Bent):
     async def fetch(self, *asked: Any) -> Sequence[Outcome]:
         said = await super().fetch(*asked)
         return [
-            replace(one, values={**one.values, "full_name": "X"}) if isinstance(one, Record) else one
+            one._replace(values={**one.values, "full_name": "X"}) if isinstance(one, Record) else one
             for one in said
         ]
 
@@ -111,7 +111,7 @@ class Inventive(Bent):
 
 class AskingAboutAnybody(Bent):
     async def fetch(self, subjects: Sequence[Subject], *asked: Any) -> Sequence[Outcome]:
-        return await super().fetch([replace(one, nik=one.nik or SITI.nik) for one in subjects], *asked)
+        return await super().fetch([one._replace(nik=one.nik or SITI.nik) for one in subjects], *asked)
 
 
 class WorseInACrowd(Bent):

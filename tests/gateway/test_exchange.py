@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def _only(fields: frozenset[str], outcome: Outcome) -> Outcome:
     """What a connector must keep to: no field that was not asked."""
     if not isinstance(outcome, Record):
         return outcome
-    return replace(outcome, values={name: value for name, value in outcome.values.items() if name in fields})
+    return outcome._replace(values={name: value for name, value in outcome.values.items() if name in fields})
 
 
 def _person(**changes: Value) -> Record:
