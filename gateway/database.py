@@ -1,4 +1,4 @@
-"""The database: one engine, one way to read, one way to write. The only module that commits.
+"""The database: one engine, one way to read, one way to write. It and `gateway.lanes` alone commit.
 
 The same schema and statements serve SQLite (embedded default) and PostgreSQL. Callers get a SQLAlchemy
 Core connection inside a `with`; they MUST NOT commit, roll back or open connections of their own.
@@ -179,12 +179,6 @@ class Database:
         for close in self._to_close:
             close()
         self.engine.dispose()
-
-
-def make_durable(connection: Connection) -> None:
-    """Have this unit of work on disk when it ends, however it was begun."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL synchronous_commit TO ON"))
 
 
 def _prepare_sqlite(engine: Engine) -> None:

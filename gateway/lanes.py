@@ -40,6 +40,8 @@ Procedure: TypeAlias = Generator[Sequence[Step], Sequence[Rows], Result]
 
 _CONNECTION_GONE = "The database did not answer; nothing was changed."
 _BEGIN, _COMMIT = b"BEGIN", b"COMMIT"
+# Many times the statements of a lane; the registry's come from agreements, and go with them.
+_TEXTS_KEPT = 1024
 # As SQLAlchemy writes parameters for this driver. Binary ones need no escaping: an audit entry has hundreds
 # of quotes.
 _TEXT_PARAMETER = re.compile(rb"%\((\w+)\)s")
@@ -176,6 +178,8 @@ class _PostgresLane:
         statement, parameters = step
         known = self._texts.get(id(statement))
         if known is None:
+            if len(self._texts) >= _TEXTS_KEPT:
+                self._texts.clear()
             known = self._texts[id(statement)] = self._compiled(statement)
         _, text, constants = known
         await cursor.execute(text, {**constants, **parameters}, prepare=True)  # type: ignore[dict-item]
