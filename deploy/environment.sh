@@ -1,4 +1,4 @@
-# Makes .venv with the locked packages. Sourced by demo.sh and test.sh; expects $root and $lock.
+# Makes .venv with the locked packages. Sourced by demo.sh, test.sh and bench.sh; expects $root and $lock.
 # Needs Python 3.11 or newer with venv, and nothing else. Repeats only when the lock has changed.
 
 fail() {
@@ -13,6 +13,15 @@ debian_packages() {
     else
         fail "Missing: $*. Run this once, then try again:  sudo apt-get install $*"
     fi
+}
+
+# Installs what a lock of npm names, of programs that others wrote. Repeats only when it has changed.
+npm_packages() { # FOLDER NAME
+    locked=$(sha256sum <"$1/package-lock.json")
+    [ "$(cat "$1/node_modules/gapura-lock" 2>/dev/null)" != "$locked" ] || return 0
+    printf 'Installing %s ...\n' "$2"
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
+    printf '%s\n' "$locked" >"$1/node_modules/gapura-lock"
 }
 
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV

@@ -8,14 +8,6 @@ lock=deploy/requirements-test.txt
 cd "$root"
 
 # What others wrote, to test against. Each repeats only when its lock has changed.
-npm_packages() { # FOLDER NAME
-    locked=$(sha256sum <"$1/package-lock.json")
-    [ "$(cat "$1/node_modules/gapura-lock" 2>/dev/null)" != "$locked" ] || return 0
-    printf 'Installing %s ...\n' "$2"
-    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
-    printf '%s\n' "$locked" >"$1/node_modules/gapura-lock"
-}
-
 python_packages() { # FOLDER NAME
     locked=$(sha256sum <"$1/requirements.txt")
     [ "$(cat "$1/.venv/gapura-lock" 2>/dev/null)" != "$locked" ] || return 0
@@ -32,9 +24,10 @@ npm_packages tests/clients 'the independent OAuth clients'
 npm_packages tests/clients/oidc-provider 'an OpenID provider'
 npm_packages tests/clients/koop 'the map server Koop' &
 koop=$!
-# The two that not every machine can have: their tests are then skipped, and say so.
+# Those that not every machine can have: their tests are then skipped, and say so.
 python_packages tests/clients/pygeoapi 'the map server pygeoapi' || rm -rf tests/clients/pygeoapi/.venv
 command -v mapserv >/dev/null || (debian_packages cgi-mapserver) || true
+[ -e /usr/lib/nginx/modules/ngx_http_js_module.so ] || (debian_packages nginx libnginx-mod-http-js) || true
 wait "$koop"
 
 run() {

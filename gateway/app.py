@@ -66,6 +66,7 @@ from gateway.keys import Keys
 from gateway.limits.ledger import LimitLedger
 from gateway.migrations import is_current
 from gateway.oauth.bearer import BearerCheck
+from gateway.oauth.certificates import ClientCertificates
 from gateway.oauth.consumers import ConsumerStore
 from gateway.oauth.endpoints import oauth_router
 from gateway.provision import check_provided, provided_by, with_unconfigured
@@ -160,7 +161,10 @@ def build_services(
     audit = AuditLog(database)
     log = open_log(database, keys, settings.issuer, clock)
     consumers = ConsumerStore(database, clock)
-    bearer = SignedBearerCheck(database=database, keys=keys, issuer=settings.issuer, clock=clock)
+    seen = ClientCertificates(settings.trusted_networks)
+    bearer = SignedBearerCheck(
+        database=database, keys=keys, issuer=settings.issuer, clock=clock, certificates=seen
+    )
     limits = LimitLedger(database, SubjectHasher(keys.audit_key), clock, tell=telemetry.event)
     names = open_names_desk(
         database=database,
@@ -300,6 +304,8 @@ def _consumers_routes(services: Services) -> Iterator[APIRouter]:
         issuer=services.settings.issuer,
         token_lifetime_s=services.settings.token_lifetime_s,
         clock=clock,
+        certificates=ClientCertificates(services.settings.trusted_networks),
+        mtls_origin=services.settings.mtls_origin,
     )
 
 

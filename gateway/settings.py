@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -43,6 +44,16 @@ class Settings(BaseSettings):
         None,
         description="The address consumers use, without a path. It is the OAuth issuer, and DPoP proofs are "
         "compared with it, never with the Host header. Empty means http://HOST:PORT.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Networks, such as 10.20.0.0/28, of the proxies whose Client-Cert header (RFC 9440) is "
+        "believed, separated by commas; empty means nobody's, and no token is bound to a certificate.",
+    )
+    mtls_url: HttpUrl | None = Field(
+        None,
+        description="The address at which the proxies ask for client certificates, if it is another than "
+        "public_url, without a path.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
@@ -105,7 +116,13 @@ class Settings(BaseSettings):
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
-    @field_validator("public_url")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks_only(cls, value: str) -> str:
+        _networks(value)
+        return value
+
+    @field_validator("public_url", "mtls_url")
     @classmethod
     def _origin_only(cls, value: HttpUrl | None) -> HttpUrl | None:
         if value is not None and ((value.path or "/") != "/" or value.query or value.fragment):
@@ -118,6 +135,16 @@ class Settings(BaseSettings):
         if self.public_url is not None:
             return str(self.public_url).rstrip("/")
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def mtls_origin(self) -> str:
+        """Where consumers with certificates call: scheme and authority, no trailing slash."""
+        return str(self.mtls_url).rstrip("/") if self.mtls_url is not None else self.issuer
+
+    @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the trusted proxies."""
+        return _networks(self.trusted_proxies)
 
     @property
     def effective_database_url(self) -> str:
@@ -200,8 +227,23 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "GAPURA_OIDC_ISSUER and GAPURA_OIDC_CLIENT_ID: expected both, or neither"
     if settings.oidc_issuer and not is_safe_address(settings.oidc_issuer):
         yield "GAPURA_OIDC_ISSUER: expected https://..., or http:// on this machine alone"
+    if settings.mtls_url is not None and not settings.trusted_networks:
+        yield "GAPURA_MTLS_URL without GAPURA_TRUSTED_PROXIES: expected both, or neither"
+    if settings.mtls_url is not None and settings.mtls_url.scheme != "https":
+        yield "GAPURA_MTLS_URL: expected https://..., there is no certificate without TLS"
     if not (settings.policies / "fields.yaml").is_file():
         yield f"GAPURA_POLICIES: no fields.yaml in {settings.policies}"
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks in a comma-separated text. Raises ValueError for anything else, and for all the world."""
+    try:
+        networks = tuple(ip_network(part.strip()) for part in text.split(",")) if text.strip() else ()
+    except ValueError as error:
+        raise ValueError(f"expected networks such as 10.20.0.0/28, separated by commas: {error}") from None
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError("expected the networks of the proxies; everybody could write the header of theirs")
+    return networks
 
 
 def _read_file(path: Path, known: set[str], problems: list[str]) -> dict[str, Any]:

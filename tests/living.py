@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import io
+import json
 import os
 import secrets
 import shutil
@@ -71,6 +72,17 @@ class LivingGateway:
             self._clients[consumer_id] = demo.client_for(self.settings, consumer_id, self.http)
         return self._clients[consumer_id]
 
+    def certificate_bound(self, consumer_id: str, http: httpx.Client) -> GatewayClient:
+        """Its client, whose tokens are bound from now on to the certificate with which `http` calls.
+
+        Where this machine is the trusted proxy, `http` may just say with which, in `Client-Cert`.
+        """
+        self.gapura("consumers", "binding", consumer_id, "certificate")
+        key = demo.client_key_file(self.settings, consumer_id).read_text(encoding="utf-8")
+        client = GatewayClient(self.url, consumer_id, json.loads(key), http, certificate_bound=True)
+        self._clients[consumer_id] = client
+        return client
+
     def gapura(self, *arguments: str, status: int = 0) -> str:
         """What `gapura ...` says beside this gateway; in this process, for an interpreter starts slowly."""
         said = io.StringIO()
@@ -99,11 +111,20 @@ def living_gateway(
     home: Path, database_url: str, *, people: int = 300, **overrides: Any
 ) -> Iterator[LivingGateway]:
     """A served gateway with the personas, `people` synthetic people and the demo's consumers."""
+    with stocked_gateway(home, database_url, people=people, **overrides) as gateway:
+        gateway.start()
+        yield gateway
+
+
+@contextmanager
+def stocked_gateway(
+    home: Path, database_url: str, *, people: int = 300, **overrides: Any
+) -> Iterator[LivingGateway]:
+    """The same, not yet served; stopped afterwards."""
     environment = {"GAPURA_HOME": str(home), "GAPURA_DATABASE_URL": database_url}
     settings = load_settings(environment, port=free_port(), **overrides)
     _stock(settings, people)
     gateway = LivingGateway(settings)
-    gateway.start()
     try:
         yield gateway
     finally:
@@ -111,19 +132,21 @@ def living_gateway(
         gateway.http.close()
 
 
-# What was prepared once in this process, to be copied: by server (None: a file) and number of people.
-_STOCKS: dict[tuple[URL | None, int], tuple[Path, str]] = {}
+# What was prepared once in this process, to be copied: by server (None: a file), number of people
+# and policies.
+_STOCKS: dict[tuple[URL | None, int, Path], tuple[Path, str]] = {}
 
 
 def _stock(settings: Settings, people: int) -> None:
     """Do what `demo.prepare` does, or copy what it did before: keys, people and consumers take seconds."""
     url = make_url(settings.effective_database_url)
     server = None if url.get_backend_name() == "sqlite" else url.set(database="postgres")
-    if (server, people) not in _STOCKS:
+    stock = server, people, settings.policies
+    if stock not in _STOCKS:
         demo.prepare(settings, people, lambda _words: lambda _share: None, lambda _: None)
-        _STOCKS[server, people] = _put_aside(settings.home, server, str(url.database))
+        _STOCKS[stock] = _put_aside(settings.home, server, str(url.database))
         return
-    home, database = _STOCKS[server, people]
+    home, database = _STOCKS[stock]
     shutil.copytree(home, settings.home, dirs_exist_ok=True)
     if server is None:
         shutil.copyfile(database, str(url.database))
@@ -146,9 +169,9 @@ def _put_aside(home: Path, server: URL | None, database: str) -> tuple[Path, str
 
 def drop_stocks() -> None:
     """Forget what was put aside in PostgreSQL, before its server is gone."""
-    for server, people in list(_STOCKS):
-        if server is not None:
-            _, database = _STOCKS.pop((server, people))
+    for stock in list(_STOCKS):
+        if (server := stock[0]) is not None:
+            _, database = _STOCKS.pop(stock)
             with administering(server) as connection:
                 connection.execute(text(f"DROP DATABASE {database}"))
 

@@ -37,8 +37,13 @@ _CSP = (
     "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-# What a route says of itself in the contract when only a consumer may call it: both, together.
-CONSUMER_ONLY: dict[str, Any] = {"security": [{"access_token": [], "dpop_proof": []}]}
+# What a route says of itself in the contract when only a consumer may call it: a token, and its binding.
+CONSUMER_ONLY: dict[str, Any] = {
+    "security": [
+        {"access_token": [], "dpop_proof": []},
+        {"certificate_bound_token": [], "client_certificate": []},
+    ]
+}
 _SECURITY_SCHEMES = {
     "access_token": {
         "type": "http",
@@ -52,6 +57,17 @@ _SECURITY_SCHEMES = {
         "name": "DPoP",
         "description": "An RFC 9449 proof for this one request, by the key that the token is bound to, with "
         "the nonce of an earlier answer's `DPoP-Nonce`; without one the answer is a 401 that carries it.",
+    },
+    "certificate_bound_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "at+jwt",
+        "description": "`Authorization: Bearer TOKEN`, for a consumer that is registered for tokens bound to "
+        "its TLS client certificate (RFC 8705), where the gateway's proxy asks for certificates.",
+    },
+    "client_certificate": {
+        "type": "mutualTLS",
+        "description": "The certificate for which the token was issued.",
     },
 }
 

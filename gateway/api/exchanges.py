@@ -171,7 +171,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     for status, words in {
-        401: "No valid DPoP-bound token; `WWW-Authenticate` says what is missing.",
+        401: "No valid sender-constrained token; `WWW-Authenticate` says what is missing.",
         403: "The agreement does not cover this; `code` says why, `remedy` what to ask for.",
         413: "The body is too large.",
         415: "The body is not `application/json`.",

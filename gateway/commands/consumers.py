@@ -81,6 +81,10 @@ def add(
     office: _Office = None,
     email: _Email = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Answer it from synthetic people only.")] = False,
+    certificate_bound: Annotated[
+        bool,
+        typer.Option("--certificate-bound", help="Its tokens are bound to its TLS certificate, not to DPoP."),
+    ] = False,
     acting_as: _As = None,
     reason: _Reason = _ON_THE_CONSOLE,
 ) -> None:
@@ -97,6 +101,7 @@ def add(
             regions=tuple(region or ()),
             contact=contact,
             sandbox=sandbox,
+            certificate_bound=certificate_bound,
         )
     print(f"{consumer_id} is registered.")
     _print_consumer(registered)
@@ -138,6 +143,22 @@ def sandbox(
     """Put a consumer into the sandbox, where a real person looks like nobody, or take it out."""
     with _acting(acting_as) as (store, actor):
         _print_consumer(store.change(actor, consumer_id, Change(sandbox=setting == "on"), reason))
+
+
+@app.command()
+def binding(
+    consumer_id: _Id,
+    setting: Annotated[
+        Literal["dpop", "certificate"],
+        typer.Argument(help="dpop: a proof for each request. certificate: that of its TLS connection."),
+    ],
+    acting_as: _As = None,
+    reason: _Reason = _ON_THE_CONSOLE,
+) -> None:
+    """Say what a consumer's tokens are bound to. Tokens that are bound otherwise are refused at once."""
+    with _acting(acting_as) as (store, actor):
+        change = Change(certificate_bound=setting == "certificate")
+        _print_consumer(store.change(actor, consumer_id, change, reason))
 
 
 @app.command("list")
@@ -279,6 +300,8 @@ def _print_consumer(registration: Registration) -> None:
     states = {"active": "active", "disabled": "DISABLED", "proposed": "AWAITS APPROVAL"}
     print(f"{consumer.id}  {states[registration.state]}  {consumer.name}{'  SANDBOX' * consumer.sandbox}")
     print(f"    sector {consumer.sector}; regions {', '.join(consumer.regions) or 'the whole country'}")
+    if consumer.certificate_bound:
+        print("    tokens bound to its TLS client certificate")
     if contact:
         print(f"    contact {contact.office}, {contact.email}")
     print(
@@ -312,6 +335,7 @@ def _as_json(registration: Registration) -> dict[str, object]:
         "sector": consumer.sector,
         "regions": list(consumer.regions),
         "sandbox": consumer.sandbox,
+        "tls_client_certificate_bound_access_tokens": consumer.certificate_bound,
         "state": registration.state,
         "contact": {"office": contact.office, "email": contact.email} if contact else None,
         "waiting": dict(registration.waiting.parts),

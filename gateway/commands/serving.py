@@ -50,6 +50,8 @@ def run_server(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whose certificate counts is asked of the peer itself: no header may say who it is.
+        proxy_headers=False,
         loop="uvloop",
         http="httptools",
     )

@@ -17,7 +17,7 @@ from sqlalchemy import CompoundSelect, null, select, union_all
 from gateway.agreements.tables import policy_epoch
 from gateway.batching import NaturalBatch
 from gateway.database import Database
-from gateway.lanes import Last, Procedure, Rows, open_lane
+from gateway.lanes import Last, Procedure, Rows, Step, open_lane
 from gateway.oauth import marks
 from gateway.oauth.registration import Consumer
 from gateway.oauth.tables import consumers, revoked_tokens
@@ -49,15 +49,18 @@ class Barred(Enum):
         return self.value[1]
 
 
-_COLUMNS = ("id", "name", "sector", "regions", "sandbox", "state")
+_COLUMNS = ("id", "name", "sector", "regions", "sandbox", "certificate_bound", "state")
 _NOT_ACTIVE = {"disabled": Barred.CONSUMER_DISABLED, "proposed": Barred.CONSUMER_AWAITS_APPROVAL}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one request presents. `forget_at` (Unix seconds) is when its proof's mark has done its duty."""
+    """What one request presents. `forget_at` (Unix seconds) is when its proof's mark has done its duty.
 
-    proof_mark: str
+    `proof_mark` is None for a token that is bound to a certificate: there is no proof to spend.
+    """
+
+    proof_mark: str | None
     forget_at: int
     revocation_mark: str
     consumer_id: str
@@ -91,24 +94,24 @@ class Admission:
         self._lane.close()
 
     def _admit(self, entries: Sequence[Entry]) -> Procedure[Sequence[Admitted | Barred]]:
-        proofs = marks.spending(
-            {entry.proof_mark for entry in entries},
-            expires_at=max(entry.forget_at for entry in entries),
-            sqlite=self._sqlite,
-        )
         asked = {
             "ids": list({entry.consumer_id for entry in entries}),
             "marks": list({entry.revocation_mark for entry in entries}),
         }
-        spent, found = yield Last((proofs, (self._standing, asked)))
-        fresh = {mark for (mark,) in spent}
+        steps: list[Step] = [(self._standing, asked)]
+        if proofs := {entry.proof_mark for entry in entries if entry.proof_mark is not None}:
+            forget_at = max(entry.forget_at for entry in entries)
+            steps.append(marks.spending(proofs, expires_at=forget_at, sqlite=self._sqlite))
+        found, *spent = yield Last(steps)
+        fresh = {mark for rows in spent for (mark,) in rows}
         standing, revoked = _standings(found)
         outcomes: list[Admitted | Barred] = []
         for entry in entries:
-            if entry.proof_mark not in fresh:
-                outcomes.append(Barred.PROOF_USED_BEFORE)
-                continue
-            fresh.remove(entry.proof_mark)  # its twin in the same batch is a replay
+            if entry.proof_mark is not None:
+                if entry.proof_mark not in fresh:
+                    outcomes.append(Barred.PROOF_USED_BEFORE)
+                    continue
+                fresh.remove(entry.proof_mark)  # its twin in the same batch is a replay
             if entry.revocation_mark in revoked:
                 outcomes.append(Barred.TOKEN_REVOKED)
             else:
@@ -120,11 +123,13 @@ def _standings(rows: Rows) -> tuple[dict[str, Admitted | Barred], set[str]]:
     """The consumers by id, as they stand, and the marks of revoked tokens, among those asked for."""
     standing: dict[str, Admitted | Barred] = {}
     revoked: set[str] = set()
-    for revocation_mark, consumer_id, name, sector, regions, sandbox, state, epoch in rows:
+    for revocation_mark, consumer_id, name, sector, regions, sandbox, by_certificate, state, epoch in rows:
         if consumer_id is None:
             revoked.add(revocation_mark)
         elif state == "active":
-            consumer = Consumer(consumer_id, name, sector, tuple(regions), bool(sandbox))
+            consumer = Consumer(
+                consumer_id, name, sector, tuple(regions), bool(sandbox), bool(by_certificate)
+            )
             standing[consumer_id] = Admitted(consumer, epoch or 0)
         else:
             standing[consumer_id] = _NOT_ACTIVE.get(state, Barred.CONSUMER_DISABLED)

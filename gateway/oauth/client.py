@@ -1,7 +1,8 @@
 """A small client of the gateway, for the demo, `gapura ask` and the tests: token, proofs, nonces.
 
 It shows a partner's developer all that is needed, in little code; any OAuth library with `private_key_jwt`
-and DPoP does the same. The private key stays with the caller; the DPoP key lives as long as the client.
+and DPoP (or, for a consumer that is registered so, mutual TLS) does the same. The private key stays with the
+caller; the DPoP key lives as long as the client.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 import orjson
@@ -77,7 +79,8 @@ def dpop_proof(
 class GatewayClient:
     """One consumer's way to the gateway. Gets, keeps and renews its token; for one thread.
 
-    `base_url` is the issuer, `private_jwk` a registered key with its `kid`, `http` any httpx client.
+    `base_url` is the issuer, `private_jwk` a registered key with its `kid`, `http` any httpx client. With
+    `certificate_bound` there are no proofs: tokens are good with the certificate by which `http` connects.
     """
 
     def __init__(
@@ -87,8 +90,11 @@ class GatewayClient:
         private_jwk: Mapping[str, Any],
         http: httpx.Client,
         clock: Callable[[], float] = time.time,
+        *,
+        certificate_bound: bool = False,
     ) -> None:
         self.issuer = base_url.rstrip("/")
+        self.certificate_bound = certificate_bound
         self.client_id = client_id
         self._key = JWKRegistry.import_key(dict(private_jwk))
         self._dpop_key = ECKey.generate_key("P-256")
@@ -111,8 +117,10 @@ class GatewayClient:
         return self._request("POST", path, body)
 
     def credentials(self, method: str, path: str) -> dict[str, str]:
-        """The headers that admit one request to `path`: the token and a new proof."""
+        """The headers that admit one request to `path`: the token, and a new proof if there are proofs."""
         token = self.access_token()
+        if self.certificate_bound:
+            return {"Authorization": f"Bearer {token}"}
         proof = dpop_proof(
             self._dpop_key,
             method=method,
@@ -147,14 +155,20 @@ class GatewayClient:
                 self._key, client_id=self.client_id, issuer=self.issuer, now_s=now_s
             ),
         }
-        proof = dpop_proof(self._dpop_key, method="POST", url=endpoint, now_s=now_s, nonce=self._nonce)
-        return self._remember_nonce(self._http.post(endpoint, data=form, headers={"DPoP": proof}))
+        headers = {}
+        if not self.certificate_bound:
+            headers["DPoP"] = dpop_proof(
+                self._dpop_key, method="POST", url=endpoint, now_s=now_s, nonce=self._nonce
+            )
+        return self._remember_nonce(self._http.post(endpoint, data=form, headers=headers))
 
     def _discovered_token_endpoint(self) -> str:
         if self._token_endpoint is None:
             metadata = self._http.get(self.issuer + _METADATA_PATH).raise_for_status().json()
             if metadata["issuer"] != self.issuer:
                 raise TokenRequestRefused("wrong_issuer", f"{self.issuer} says that it is another issuer")
+            if self.certificate_bound:
+                metadata |= metadata.get("mtls_endpoint_aliases", {})
             self._token_endpoint = str(metadata["token_endpoint"])
         return self._token_endpoint
 
@@ -166,11 +180,12 @@ class GatewayClient:
 
     def _send(self, method: str, path: str, body: bytes | None) -> httpx.Response:
         headers = self.credentials(method, path)
+        address = self.issuer + path
+        if self.certificate_bound:  # the API is where certificates are asked for
+            address = urljoin(self._discovered_token_endpoint(), path)
         if body is not None:
             headers["Content-Type"] = "application/json"
-        return self._remember_nonce(
-            self._http.request(method, self.issuer + path, content=body, headers=headers)
-        )
+        return self._remember_nonce(self._http.request(method, address, content=body, headers=headers))
 
     def _remember_nonce(self, response: httpx.Response) -> httpx.Response:
         self._nonce = response.headers.get("DPoP-Nonce", self._nonce)

@@ -30,8 +30,10 @@ _LOCK = select(consumers.c.id).where(consumers.c.id == bindparam("id")).with_for
 
 
 def consumer_of(row: Row[*tuple[Any, ...]]) -> Consumer:
-    """The consumer in a row that has the columns id, name, sector, regions and sandbox."""
-    return Consumer(row.id, row.name, row.sector, tuple(row.regions), bool(row.sandbox))
+    """The consumer in a row that has the columns of that name."""
+    return Consumer(
+        row.id, row.name, row.sector, tuple(row.regions), bool(row.sandbox), bool(row.certificate_bound)
+    )
 
 
 def registrations_in(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Registration]:
@@ -111,6 +113,7 @@ def columns_of(consumer: Consumer, contact: Contact | None) -> dict[str, Any]:
         "sector": consumer.sector,
         "regions": list(consumer.regions),
         "sandbox": consumer.sandbox,
+        "certificate_bound": consumer.certificate_bound,
         "contact_office": contact.office if contact else None,
         "contact_email": contact.email if contact else None,
     }

@@ -97,12 +97,13 @@ class ConsumerStore:
         regions: Sequence[str] = (),
         contact: Contact | None = None,
         sandbox: bool = False,
+        certificate_bound: bool = False,
     ) -> Registration:
         """Propose a consumer with its public keys (a JWK Set, RFC 7517); the console lets it in at once.
 
         Raises BadInput with every problem found, Conflict when the id or one of the keys is registered.
         """
-        consumer = Consumer(id, name, sector, tuple(regions), sandbox)
+        consumer = Consumer(id, name, sector, tuple(regions), sandbox, certificate_bound)
         keys, unfit = read_key_set(jwks)
         _refuse([*problems_of(consumer, contact), *unfit], "registered")
         row = {

@@ -38,10 +38,11 @@ _NONCE_HEADER = {
 _DPOP_PARAMETER = {
     "name": "DPoP",
     "in": "header",
-    "required": True,
+    "required": False,
     "schema": _TEXT,
     "description": "An RFC 9449 proof for this request; the token is bound to its key. Without a current "
-    "nonce the answer is 400 `use_dpop_nonce`, which carries one.",
+    "nonce the answer is 400 `use_dpop_nonce`, which carries one. A consumer that is registered for tokens "
+    "bound to its TLS client certificate (RFC 8705) sends none, and connects with the certificate.",
 }
 
 
@@ -108,7 +109,8 @@ _JWK = {"type": "object", "required": ["kty", "kid"], "properties": {"kty": _TEX
 FORMS: dict[str, dict[str, Any]] = {
     "token": _form(
         "Get an access token",
-        "Client credentials with `private_key_jwt` (RFC 7523), bound to a DPoP key (RFC 9449).",
+        "Client credentials with `private_key_jwt` (RFC 7523), bound to a DPoP key (RFC 9449) or, for a "
+        "consumer that is registered so, to its TLS client certificate (RFC 8705).",
         {
             "grant_type": {"type": "string", "const": "client_credentials"},
             "scope": {
@@ -127,7 +129,12 @@ FORMS: dict[str, dict[str, Any]] = {
                 "required": ["access_token", "token_type", "expires_in", "scope"],
                 "properties": {
                     "access_token": {**_TEXT, "description": "An RFC 9068 JWT; treat it as opaque."},
-                    "token_type": {"type": "string", "const": "DPoP"},
+                    "token_type": {
+                        "type": "string",
+                        "enum": ["DPoP", "Bearer"],
+                        "description": "Bearer for a token that is bound to a certificate: it is good with "
+                        "that certificate alone.",
+                    },
                     "expires_in": {"type": "integer", "description": "Seconds."},
                     "scope": _TEXT,
                 },
@@ -159,8 +166,12 @@ FORMS: dict[str, dict[str, Any]] = {
                     **dict.fromkeys(("iat", "exp"), _UNIX_SECONDS),
                     "cnf": {
                         "type": "object",
-                        "required": ["jkt"],
-                        "properties": {"jkt": {**_TEXT, "description": "Thumbprint of the DPoP key."}},
+                        "minProperties": 1,
+                        "maxProperties": 1,
+                        "properties": {
+                            "jkt": {**_TEXT, "description": "Thumbprint of the DPoP key."},
+                            "x5t#S256": {**_TEXT, "description": "Thumbprint of the client certificate."},
+                        },
                     },
                 },
             },
@@ -182,6 +193,11 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
                         "issuer": {**_TEXT, "description": "The `aud` of every client assertion."},
                         **dict.fromkeys(_METADATA_TEXTS, _TEXT),
                         **dict.fromkeys(_METADATA_LISTS, _TEXTS),
+                        "tls_client_certificate_bound_access_tokens": {"type": "boolean"},
+                        "mtls_endpoint_aliases": {
+                            "type": "object",
+                            "description": "Where clients with certificates call instead (RFC 8705).",
+                        },
                     },
                 },
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -21,6 +22,7 @@ from gateway.database import Database
 from gateway.errors import BadInput, Retryable
 from gateway.keys import JWKS_MAX_AGE_S, Keys
 from gateway.oauth import server as core
+from gateway.oauth.certificates import CertificateRefused, ClientCertificates
 from gateway.oauth.documentation import DOCUMENTS, FORMS
 from gateway.oauth.jose import SIGNATURE_ALGORITHMS
 from gateway.oauth.tokens import SCOPES
@@ -48,13 +50,17 @@ def oauth_router(
     issuer: str,
     token_lifetime_s: int,
     clock: Callable[[], datetime],
+    certificates: ClientCertificates | None = None,
+    mtls_origin: str | None = None,
 ) -> APIRouter:
     """The routes of the authorization server whose public address is `issuer`.
 
-    Raises BadInput when the issuer is not https, and not the machine itself.
+    `mtls_origin` is where clients call with certificates, if not there. Raises BadInput when the issuer is
+    not https, and not the machine itself.
     """
     _refuse_open_transport(issuer)
-    metadata = orjson.dumps(_metadata(issuer))
+    certificates = certificates or ClientCertificates()
+    metadata = orjson.dumps(_metadata(issuer) | _mtls_metadata(issuer, certificates, mtls_origin))
     server = core.TokenServer(
         database=database, keys=keys, issuer=issuer, token_lifetime_s=token_lifetime_s, clock=clock
     )
@@ -70,7 +76,11 @@ def oauth_router(
 
     @router.post(core.TOKEN_PATH, **FORMS["token"])
     async def token(request: Request) -> Response:
-        return await _serve(request, server.token)
+        try:
+            certificate = certificates.presented(request.scope, clock().timestamp())
+        except CertificateRefused as refusal:
+            return _refusal(str(refusal))
+        return await _serve(request, lambda form: server.token(replace(form, certificate=certificate)))
 
     @router.post(core.REVOCATION_PATH, **FORMS["revoke"])
     async def revoke(request: Request) -> Response:
@@ -88,7 +98,7 @@ async def _serve(request: Request, answer: Callable[[core.FormRequest], core.Rep
         incoming = await _read(request)
         reply = await run_in_threadpool(answer, incoming)
     except _FormRefused as refusal:
-        return _json(400, {"error": "invalid_request", "error_description": str(refusal)}, _NO_STORE)
+        return _refusal(str(refusal))
     except Retryable as error:
         body = {"error": "temporarily_unavailable", "error_description": error.detail}
         return _json(503, body, {**_NO_STORE, "Retry-After": "5"})
@@ -122,6 +132,10 @@ async def _read(request: Request) -> core.FormRequest:
     )
 
 
+def _refusal(description: str) -> Response:
+    return _json(400, {"error": "invalid_request", "error_description": description}, _NO_STORE)
+
+
 def _json(status: int, body: Any, headers: Mapping[str, str]) -> Response:
     return Response(orjson.dumps(body), status, dict(headers), "application/json")
 
@@ -144,6 +158,20 @@ def _metadata(issuer: str) -> dict[str, Any]:
     for endpoint in ("token", "revocation", "introspection"):
         metadata[f"{endpoint}_endpoint_auth_methods_supported"] = ["private_key_jwt"]
         metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = algorithms
+    return metadata
+
+
+def _mtls_metadata(issuer: str, certificates: ClientCertificates, origin: str | None) -> dict[str, Any]:
+    """What RFC 8705 adds to the metadata: nothing where no certificate can count."""
+    if not certificates.accepted:
+        return {}
+    metadata: dict[str, Any] = {"tls_client_certificate_bound_access_tokens": True}
+    if origin not in {None, issuer}:
+        metadata["mtls_endpoint_aliases"] = {
+            "token_endpoint": f"{origin}{core.TOKEN_PATH}",
+            "revocation_endpoint": f"{origin}{core.REVOCATION_PATH}",
+            "introspection_endpoint": f"{origin}{core.INTROSPECTION_PATH}",
+        }
     return metadata
 
 

@@ -1,7 +1,8 @@
 """What a registration says of a consumer, what makes it acceptable, and which changes open more. Pure.
 
 Whatever opens more needs a second person: a consumer itself, a wider jurisdiction, another sector (whose
-pseudonyms would then be known to two), real people after synthetic ones, and a key, which is a way in.
+pseudonyms would then be known to two), real people after synthetic ones, a certificate in place of a proof
+for each request, and a key, which is a way in.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ KeyStanding = Literal["awaiting_approval", "not_yet_good", "good", "ended"]
 class Consumer:
     """An agency's OAuth client, established by its token. No `regions` means the whole country.
 
-    In the `sandbox` it is answered from synthetic people only.
+    In the `sandbox` it is answered from synthetic people only. If it is `certificate_bound`, its tokens are
+    good with its TLS client certificate alone (RFC 8705), else with proofs of a DPoP key alone (RFC 9449).
     """
 
     id: str
@@ -37,6 +39,7 @@ class Consumer:
     sector: str
     regions: tuple[str, ...]
     sandbox: bool = False
+    certificate_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Change:
     sector: str | None = None
     regions: tuple[str, ...] | None = None
     sandbox: bool | None = None
+    certificate_bound: bool | None = None
 
     @classmethod
     def stored(cls, values: Mapping[str, Any] | None) -> Change:
@@ -66,7 +70,7 @@ class Change:
     @classmethod
     def making(cls, consumer: Consumer) -> Change:
         """The change that says all that this consumer is allowed."""
-        return cls(consumer.sector, consumer.regions, consumer.sandbox)
+        return cls(consumer.sector, consumer.regions, consumer.sandbox, consumer.certificate_bound)
 
     @property
     def parts(self) -> Mapping[str, Any]:
@@ -88,6 +92,8 @@ class Change:
             "sector": self.sector not in {None, present.sector},
             "regions": self.regions is not None and not lies_within(self.regions, present.regions),
             "sandbox": self.sandbox is False and present.sandbox,
+            # A proof is good once, a certificate for every request that its holder ever makes.
+            "certificate_bound": self.certificate_bound is True and not present.certificate_bound,
         }
         return self.without([name for name, widens in wider.items() if not widens])
 

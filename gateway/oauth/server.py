@@ -39,11 +39,15 @@ _METHOD = "private_key_jwt"
 
 @dataclass(frozen=True, slots=True)
 class FormRequest:
-    """A POST to one of the endpoints, read and free of repeated parameters."""
+    """A POST to one of the endpoints, read and free of repeated parameters.
+
+    `certificate` is the thumbprint of the TLS client certificate with which it came, if any.
+    """
 
     form: Mapping[str, str]
     proofs: tuple[str, ...] = ()
     has_authorization: bool = False
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,9 @@ class _Request(OAuth2Request):  # type: ignore[misc]  # Authlib ships no types
         super().__init__("POST", issuer)
         self.incoming = incoming
         self.payload = BasicOAuth2Payload(incoming.form)
+        self.for_token = False
         self.proof: dpop.Proof | None = None
+        self.constraint: tokens.SenderConstraint | None = None
 
     @property
     def form(self) -> Mapping[str, str]:
@@ -111,7 +117,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships n
         self.register_endpoint(_Introspection)
 
     def token(self, incoming: FormRequest) -> Reply:
-        """A token for the client that the form authenticates, bound to the key of its DPoP proof."""
+        """A token for the client that the form authenticates, bound as its registration says."""
         grant_type = incoming.form.get("grant_type")
         if grant_type == GRANT_TYPE:
             reply: Reply = self.create_token_response(incoming)
@@ -187,6 +193,9 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships n
             )
         except AssertionRefused as refusal:
             raise InvalidClientError(str(refusal)) from None
+        if request.for_token:
+            # Before the assertion is used up: to be told what is missing must not cost the client another.
+            request.constraint = _constraint(verified.consumer, request)
         self._spend(verified, request.proof)
         client = request.client = _Client(verified.consumer)
         return client
@@ -216,8 +225,18 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib ships no 
     def validate_token_request(self) -> None:
         """Check the proof before the client: to ask for a nonce must not cost the client its assertion."""
         server: TokenServer = self.server
+        self.request.for_token = True
+        if self.request.incoming.proofs:
+            self.request.proof = self._verified_proof()
+        super().validate_token_request()
+        resource = self.request.form.get("resource")
+        if resource not in {None, server.issuer, server.issuer + "/"}:
+            raise OAuth2Error(f"The only resource here is {server.issuer}", error="invalid_target")
+
+    def _verified_proof(self) -> dpop.Proof:
+        server: TokenServer = self.server
         try:
-            self.request.proof = dpop.verify_proof(
+            return dpop.verify_proof(
                 self.request.incoming.proofs,
                 method="POST",
                 origin=server.issuer,
@@ -227,10 +246,6 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib ships no 
             )
         except dpop.ProofRefused as refusal:
             raise OAuth2Error(refusal.detail, error=refusal.code) from None
-        super().validate_token_request()
-        resource = self.request.form.get("resource")
-        if resource not in {None, server.issuer, server.issuer + "/"}:
-            raise OAuth2Error(f"The only resource here is {server.issuer}", error="invalid_target")
 
     def validate_requested_scope(self) -> None:
         """Take the scopes that were asked for, or, if none were, all that a consumer is registered for."""
@@ -244,17 +259,18 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib ships no 
         """Issue the token. Not by Authlib's method of this name: that one logs the token."""
         server: TokenServer = self.server
         now = server.clock()
+        constraint: tokens.SenderConstraint = self.request.constraint
         body = {
             "access_token": tokens.issue_token(
                 client_id=self.client.consumer.id,
                 scope=self.request.scope,
-                constraint=tokens.SenderConstraint("jkt", self.request.proof.thumbprint),
+                constraint=constraint,
                 issuer=server.issuer,
                 key=server.keys.signing_key(now),
                 now=now,
                 lifetime_s=server.token_lifetime_s,
             ),
-            "token_type": "DPoP",
+            "token_type": constraint.token_type,
             "expires_in": server.token_lifetime_s,
             "scope": self.request.scope,
         }
@@ -294,7 +310,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib sh
             "client_id": token.client_id,
             "sub": token.client_id,
             "scope": " ".join(name for name in tokens.SCOPES if name in token.scopes),
-            "token_type": "DPoP",
+            "token_type": token.constraint.token_type,
             "iss": self.server.issuer,
             "aud": self.server.issuer,
             "iat": token.issued_at,
@@ -302,6 +318,22 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib sh
             "jti": token.jti,
             "cnf": token.constraint.cnf,
         }
+
+
+def _constraint(consumer: Consumer, request: _Request) -> tokens.SenderConstraint:
+    """What the consumer's token is bound to, as its registration says. Raises OAuth2Error without it."""
+    certificate, proof = request.incoming.certificate, request.proof
+    if not consumer.certificate_bound:
+        if proof is None:
+            raise OAuth2Error("Exactly one DPoP header is needed, got none.", error="invalid_dpop_proof")
+        return tokens.SenderConstraint("jkt", proof.thumbprint)
+    if proof is not None:
+        raise InvalidRequestError("Tokens of this client are bound to its certificate: send no DPoP proof.")
+    if certificate is None:
+        raise InvalidRequestError(
+            "Tokens of this client are bound to its TLS client certificate: call with it, through the proxy."
+        )
+    return tokens.SenderConstraint("x5t#S256", certificate)
 
 
 def _token_of(request: _Request) -> str:

@@ -45,6 +45,8 @@ consumers = Table(
     Column("proposers", JSON, nullable=False, server_default=text("'[]'")),
     Column("approved_by", String(80)),
     Column("disabled_by", String(80)),
+    # RFC 8705: its tokens are bound to its TLS client certificate; else to a DPoP key.
+    Column("certificate_bound", Boolean, nullable=False, server_default=false()),
 )
 
 consumer_keys = Table(

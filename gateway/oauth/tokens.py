@@ -1,17 +1,18 @@
-"""Access tokens: RFC 9068 JWTs, signed ES256, bound to the key of whoever asked for them.
+"""Access tokens: RFC 9068 JWTs, signed ES256, bound to a key of whoever asked for them.
 
 A token is never stored. What cannot change, its signature and its claims, is verified once; what changes
 with time (expiry, a retired signing key) on every use, revocation by `admission`. A token without `cnf`, or
-of another type, is refused whatever else it says: nothing here is a bearer token.
+of another type, is refused whatever else it says: nothing here is good for whoever bears it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from joserfc import jwt
 
@@ -20,7 +21,7 @@ from gateway.oauth import jose
 
 # One scope per operation of the API; every consumer is registered for all of them, and its agreements
 # decide the rest.
-SCOPES = ("eligibility", "records", "access_history")
+SCOPES = ("eligibility", "records", "access_history", "findings")
 
 _TYPE = "at+jwt"
 
@@ -29,15 +30,22 @@ class TokenRefused(Exception):  # noqa: N818 - says what happened to the token
     """The token is not, or no longer, good; the message is for people and does not hold it."""
 
 
+# Confirmation methods: the thumbprint of a DPoP key (RFC 9449), of a TLS client certificate (RFC 8705).
+Confirmation = Literal["jkt", "x5t#S256"]
+_CONFIRMATIONS: Mapping[str, Confirmation] = {name: name for name in get_args(Confirmation)}
+
+
 @dataclass(frozen=True, slots=True)
 class SenderConstraint:
-    """To whom a token is bound (RFC 7800 `cnf`): only the holder of this key can use it.
+    """To whom a token is bound (RFC 7800 `cnf`): only the holder of this key can use it, in this one way."""
 
-    `method` is the confirmation method, of which there is one so far: `jkt`, the thumbprint of a DPoP key.
-    """
-
-    method: str
+    method: Confirmation
     thumbprint: str
+
+    @property
+    def token_type(self) -> str:
+        """The scheme under which the token is presented. RFC 8705 keeps the word Bearer, and means it not."""
+        return "DPoP" if self.method == "jkt" else "Bearer"
 
     @property
     def cnf(self) -> dict[str, str]:
@@ -148,7 +156,7 @@ def _read(claims: Any, kid: str) -> AccessToken:
         token = AccessToken(
             client_id=str(claims["client_id"]),
             scopes=frozenset(claims["scope"].split()),
-            constraint=SenderConstraint(str(method), str(thumbprint)),
+            constraint=SenderConstraint(_CONFIRMATIONS[method], str(thumbprint)),
             jti=str(claims["jti"]),
             kid=kid,
             issued_at=int(claims["iat"]),
@@ -157,8 +165,8 @@ def _read(claims: Any, kid: str) -> AccessToken:
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         raise TokenRefused("The access token lacks a claim that it needs.") from None
-    if token.constraint.method != "jkt" or claims.get("sub") != token.client_id:
-        raise TokenRefused("The access token is not bound to a key, or not to its client.")
+    if claims.get("sub") != token.client_id:
+        raise TokenRefused("The access token is not bound to its client.")
     return token
 
 

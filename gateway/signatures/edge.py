@@ -18,6 +18,7 @@ from gateway.database import Database
 from gateway.errors import Unauthenticated
 from gateway.keys import Keys
 from gateway.oauth.bearer import BearerCheck
+from gateway.oauth.certificates import ClientCertificates
 from gateway.oauth.consumers import Consumer, ConsumerStore
 from gateway.oauth.jose import SIGNATURE_ALGORITHMS, PublicKey
 from gateway.signatures.messages import (
@@ -31,6 +32,7 @@ from gateway.signatures.messages import (
 from gateway.signatures.terms import Mode, SignatureTerms
 
 _TO_SIGN = "answer_to_sign"
+_NEEDS_PROOFS = "What is signed is bound to a DPoP proof, and tokens of this consumer to its certificate."
 
 
 class SignedBearerCheck(BearerCheck):
@@ -39,8 +41,16 @@ class SignedBearerCheck(BearerCheck):
     It leaves beside the request what `SignedAnswers` needs to sign the answer, refusals included.
     """
 
-    def __init__(self, *, database: Database, keys: Keys, issuer: str, clock: Callable[[], datetime]) -> None:
-        super().__init__(database=database, keys=keys, issuer=issuer, clock=clock)
+    def __init__(
+        self,
+        *,
+        database: Database,
+        keys: Keys,
+        issuer: str,
+        clock: Callable[[], datetime],
+        certificates: ClientCertificates | None = None,
+    ) -> None:
+        super().__init__(database=database, keys=keys, issuer=issuer, clock=clock, certificates=certificates)
         self._terms = SignatureTerms(database)
         self._consumers = ConsumerStore(database, clock)
         self._address = issuer
@@ -51,6 +61,8 @@ class SignedBearerCheck(BearerCheck):
         consumer = await super().__call__(request, scope)
         mode = await self._terms.of(consumer.id, request.state.policy_epoch)
         if mode != "off":
+            if consumer.certificate_bound:
+                raise _refusal(SignatureRefused(_NEEDS_PROOFS), request)
             await self._hold_to_it(request, consumer, mode)
         return consumer
 
@@ -64,12 +76,7 @@ class SignedBearerCheck(BearerCheck):
                 keys = await asyncio.to_thread(self._keys_of, consumer.id)
                 check_request(signable, body, keys, self._now())
         except SignatureRefused as refusal:
-            raise Unauthenticated(
-                str(refusal),
-                challenge=f'DPoP algs="{" ".join(SIGNATURE_ALGORITHMS)}"',
-                code="invalid_signature",
-                dpop_nonce=request.state.dpop_nonce,
-            ) from None
+            raise _refusal(refusal, request) from None
 
     def _keys_of(self, consumer_id: str) -> dict[str, PublicKey]:
         now = self._now()
@@ -82,6 +89,15 @@ class SignedBearerCheck(BearerCheck):
         # The configured address, as for DPoP: never what the Host header says.
         url = self._address + raw_path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
         return SignableRequest(request.method, url, MutableHeaders(raw=list(request.headers.raw)))
+
+
+def _refusal(refusal: SignatureRefused, request: Request) -> Unauthenticated:
+    return Unauthenticated(
+        str(refusal),
+        challenge=f'DPoP algs="{" ".join(SIGNATURE_ALGORITHMS)}"',
+        code="invalid_signature",
+        dpop_nonce=request.state.dpop_nonce,
+    )
 
 
 class SignedAnswers:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from gateway.agreements.rows import epoch_of, raise_epoch
 from gateway.database import Database
-from gateway.errors import NotPermitted
+from gateway.errors import Conflict, NotPermitted
 from gateway.oauth.consumer_rows import locked, registered, write_down
 from gateway.signatures.tables import consumer_signatures
 from gateway.staff.acts import record_in_audit_log
@@ -68,10 +68,16 @@ def set_mode(
 ) -> Mode:
     """Switch signatures for a consumer; gives what held before. Counts at once, on every worker.
 
-    Raises NotFound, BadInput without a reason, NotPermitted for who loosens it elsewhere than on the machine.
+    Raises NotFound, BadInput without a reason, NotPermitted for who loosens it elsewhere than on the machine,
+    Conflict for a consumer that makes no DPoP proofs, to which what is signed is bound.
     """
     with database.unit_of_work() as connection:
-        locked(connection, consumer_id)
+        if locked(connection, consumer_id).consumer.certificate_bound and mode != "off":
+            raise Conflict(
+                f"Tokens of {consumer_id} are bound to its certificate, and what is signed to a DPoP proof: "
+                f"first `gapura consumers binding {consumer_id} dpop`.",
+                code="needs_dpop",
+            )
         present = _modes(connection).get(consumer_id, "off")
         if MODES.index(mode) < MODES.index(present) and not actor.on_console:
             raise NotPermitted(

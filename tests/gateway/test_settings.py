@@ -68,3 +68,24 @@ def test_the_sources_of_the_home_folder_count_where_no_other_file_is_named(tmp_p
     assert load_settings(environment).sources_file == tmp_path / "sources.toml"
     named = load_settings({**environment, "GAPURA_SOURCES": "/etc/gapura/sources.toml"})
     assert named.sources_file == Path("/etc/gapura/sources.toml")
+
+
+def test_nobody_is_trusted_to_tell_of_certificates_unless_named() -> None:
+    assert load_settings({}).trusted_networks == ()
+    named = load_settings({"GAPURA_TRUSTED_PROXIES": "10.20.0.0/28, 2001:db8::1"})
+    assert [str(network) for network in named.trusted_networks] == ["10.20.0.0/28", "2001:db8::1/128"]
+    assert load_settings(named.environment()).trusted_networks == named.trusted_networks
+    for text in ("everybody", "10.20.0.3/28", "10.20.0.0/28,", "0.0.0.0/0", "10.0.0.1, ::/0", "10.0.0.1;::1"):
+        with pytest.raises(SettingsInvalid, match="GAPURA_TRUSTED_PROXIES"):
+            load_settings({"GAPURA_TRUSTED_PROXIES": text})
+
+
+def test_a_host_for_certificates_is_https_and_has_a_proxy_that_tells_of_them() -> None:
+    told = {"GAPURA_MTLS_URL": "https://mtls.example/", "GAPURA_TRUSTED_PROXIES": "10.20.0.3"}
+    settings = load_settings(told)
+    assert settings.mtls_origin == "https://mtls.example"
+    assert load_settings(settings.environment()).mtls_origin == settings.mtls_origin
+    assert load_settings({}).mtls_origin == load_settings({}).issuer
+    for wrong in ({"GAPURA_TRUSTED_PROXIES": ""}, {"GAPURA_MTLS_URL": "http://mtls.example"}):
+        with pytest.raises(SettingsInvalid, match="GAPURA_MTLS_URL"):
+            load_settings({**told, **wrong})

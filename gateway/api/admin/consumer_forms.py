@@ -37,6 +37,9 @@ _Regions = Annotated[
     Literal["whole_country"] | Annotated[list[str], Field(min_length=1, max_length=600)],
     Field(description="Jurisdiction: Kemendagri codes, or the word `whole_country`.", examples=[["35"]]),
 ]
+_CERTIFICATE_BOUND = (
+    "Its tokens are bound to its TLS client certificate (RFC 8705); else to a DPoP key (RFC 9449)."
+)
 JWK_EXAMPLE = {
     "kty": "EC",
     "crv": "P-256",
@@ -83,15 +86,20 @@ class NewConsumer(Form):
         ),
     ]
     sandbox: bool = Field(False, description="Answer it from synthetic people only.")
+    tls_client_certificate_bound_access_tokens: bool = Field(False, description=_CERTIFICATE_BOUND)
 
 
 class RegistrationChange(Form):
-    """What to correct; what is left out stays. A wider jurisdiction and another sector need approval."""
+    """What to correct; what is left out stays.
+
+    A wider jurisdiction, another sector, and a certificate in place of DPoP proofs need approval.
+    """
 
     name: _Name | None = None
     sector: _Sector | None = None
     regions: _Regions | None = None
     contact: ContactPoint | None = None
+    tls_client_certificate_bound_access_tokens: bool | None = Field(None, description=_CERTIFICATE_BOUND)
 
 
 class SandboxChange(Form):
@@ -120,6 +128,7 @@ class WaitingChange(BaseModel):
     sector: str | None
     regions: _Regions | None
     sandbox: bool | None
+    tls_client_certificate_bound_access_tokens: bool | None
 
 
 class ConsumerSummary(BaseModel):
@@ -130,6 +139,7 @@ class ConsumerSummary(BaseModel):
     sector: str
     regions: _Regions
     sandbox: bool
+    tls_client_certificate_bound_access_tokens: bool
     contact: ContactPoint | None
     state: State
     waiting: WaitingChange | None
@@ -181,6 +191,7 @@ def summary_of(registration: Registration, now: datetime) -> ConsumerSummary:
         sector=waiting.sector,
         regions=None if waiting.regions is None else _regions(waiting.regions),
         sandbox=waiting.sandbox,
+        tls_client_certificate_bound_access_tokens=waiting.certificate_bound,
     )
     return ConsumerSummary(
         id=consumer.id,
@@ -188,6 +199,7 @@ def summary_of(registration: Registration, now: datetime) -> ConsumerSummary:
         sector=consumer.sector,
         regions=_regions(consumer.regions),
         sandbox=consumer.sandbox,
+        tls_client_certificate_bound_access_tokens=consumer.certificate_bound,
         contact=ContactPoint(office=contact.office, email=contact.email) if contact else None,
         state=registration.state,
         waiting=waits if waiting.parts else None,

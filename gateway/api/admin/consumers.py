@@ -1,4 +1,4 @@
-"""`/admin/v1/consumers`: who may call, let in by two people; their jurisdiction, sandbox and state."""
+"""`/admin/v1/consumers`: who may call, let in by two people; jurisdiction, binding, sandbox and state."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated
@@ -86,6 +86,7 @@ def _proposing_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck
             regions=codes_of(form.regions),
             contact=contact_of(form.contact),
             sandbox=form.sandbox,
+            certificate_bound=form.tls_client_certificate_bound_access_tokens,
         )
         return answer(response, proposed, store.clock())
 
@@ -103,11 +104,15 @@ def _proposing_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck
         staff: Annotated[Staff, Depends(check.requiring(*_PROPOSERS))],
     ) -> ConsumerSummary:
         """Correct a registration."""
-        regions = None if form.regions is None else codes_of(form.regions)
+        change = Change(
+            sector=form.sector,
+            regions=None if form.regions is None else codes_of(form.regions),
+            certificate_bound=form.tls_client_certificate_bound_access_tokens,
+        )
         changed = store.change(
             staff,
             consumer_id,
-            Change(sector=form.sector, regions=regions),
+            change,
             form.reason,
             name=form.name,
             contact=contact_of(form.contact) if form.contact else None,

@@ -46,7 +46,7 @@ MEMBER_NAMES = frozenset(
         *("id", "name", "password", "present", "new", "secret", "roles", "email", "oidc_issuer"),
         *("oidc_subject", "reason", "days", "staff_id", "token_id", "if-match", "next"),
         *("consumer_id", "kid", "sector", "regions", "contact", "office", "jwks", "jwk", "sandbox"),
-        *("overlap_days", "not_before", "not_after", "mode"),
+        *("overlap_days", "not_before", "not_after", "mode", "tls_client_certificate_bound_access_tokens"),
         *("pseudonyms", "legal_basis", "reference", "reversal_id"),
         *("persona", "nik", "operation", "purpose", "programme", "fields", "on_date", "claims"),
         *("consumer", "ask_sources", "exchange_id", "field", "kind", "number", "agreement_id"),

@@ -44,7 +44,7 @@ def signature_router(database: Database, check: StaffCheck, clock: Callable[[], 
 
     @router.put(
         _PATH,
-        responses=problems(400, 401, 403, 404, 415, 422),
+        responses=problems(400, 401, 403, 404, 409, 415, 422),
         openapi_extra=STAFF_ONLY,
         description=f"Less than before is demanded on the machine alone. {needs(_SWITCHERS)}",
     )

@@ -23,6 +23,7 @@ from tests.gateway.staff.office import Office
 
 ALL = "/admin/v1/consumers"
 ONE = ALL + "/dinsos-jatim"
+BOUND = "tls_client_certificate_bound_access_tokens"
 KEY = public(make_key("ES256", "2026/11"))
 SUCCESSOR = public(make_key("Ed25519", "2027/05"))
 PROPOSAL: dict[str, Any] = {
@@ -132,13 +133,27 @@ def test_a_wider_jurisdiction_waits_and_a_narrower_one_counts(ani: httpx.Client,
     wide = {"regions": "whole_country", "reason": "Perpres"}
     waiting = _did(ani.patch(ONE, json=wide, headers=_etag(ani)))
     assert (waiting["regions"], waiting["proposed_by"]) == (["35"], ["ani"])
-    assert waiting["waiting"] == {"regions": "whole_country", "sector": None, "sandbox": None}
+    assert {part: value for part, value in waiting["waiting"].items() if value is not None} == {
+        "regions": "whole_country"
+    }
     assert _did(_do(oka, "approve", **_etag(oka)))["regions"] == "whole_country"
     narrow = {"regions": ["35.78"], "name": "Dinsos Surabaya", "reason": "addendum"}
     told = _did(ani.patch(ONE, json=narrow, headers=_etag(ani)))
     assert (told["regions"], told["name"], told["waiting"]) == (["35.78"], "Dinsos Surabaya", None)
     assert _refused(ani.patch(ONE, json={"regions": [], "reason": "x"}, headers=_etag(ani)))[0] == 422
     assert _refused(ani.patch(ONE, json={**narrow, "regions": ["99"]}, headers=_etag(ani)))[0] == 400
+
+
+def test_a_certificate_in_place_of_proofs_waits_and_proofs_again_count(
+    ani: httpx.Client, oka: httpx.Client
+) -> None:
+    ani.post(ALL, json=PROPOSAL)
+    assert _did(_do(oka, "approve", **_etag(oka)))[BOUND] is False
+    waiting = _did(ani.patch(ONE, json={BOUND: True, "reason": "PKS 12"}, headers=_etag(ani)))
+    assert (waiting[BOUND], waiting["waiting"][BOUND]) == (False, True)
+    assert _did(_do(oka, "approve", **_etag(oka)))[BOUND] is True
+    told = _did(ani.patch(ONE, json={BOUND: False, "reason": "PKS 12"}, headers=_etag(ani)))
+    assert (told[BOUND], told["waiting"]) == (False, None)
 
 
 def test_into_the_sandbox_at_once_and_out_of_it_by_two(ani: httpx.Client, oka: httpx.Client) -> None:

@@ -12,6 +12,7 @@ from gateway.api.admin.signatures import SignatureMode, signature_router
 from gateway.database import Database
 from gateway.oauth.consumers import ConsumerStore
 from gateway.oauth.jose import make_key_pair
+from gateway.oauth.registration import Change
 from gateway.staff.roles import INSTALLATION
 from tests.gateway.staff.office import Office
 
@@ -47,6 +48,13 @@ def test_an_operator_demands_more_and_never_less(office: Desk) -> None:
     less = oni.put(ONE, json={"mode": "off", "reason": "PKS 12"})
     assert (less.status_code, less.json()["code"]) == (403, "second_person_needed")
     assert oni.get(ONE).json() == {"mode": "both"}
+
+
+def test_who_makes_no_proofs_has_nothing_that_a_signature_could_be_bound_to(office: Desk) -> None:
+    change = Change(certificate_bound=True)
+    ConsumerStore(office.database).change(INSTALLATION, "ministry", change, "test")
+    refused = office.signed_in("oni").put(ONE, json={"mode": "responses", "reason": "PKS 12"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "needs_dpop")
 
 
 def test_an_auditor_sees_it_and_changes_nothing(office: Desk) -> None:

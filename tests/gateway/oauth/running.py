@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ from gateway.database import Database
 from gateway.errors import InsufficientScope, Unauthenticated
 from gateway.keys import Keys
 from gateway.oauth.bearer import BearerCheck
+from gateway.oauth.certificates import ClientCertificates
 from gateway.oauth.consumers import Consumer, ConsumerStore
 from gateway.oauth.endpoints import oauth_router
 from gateway.oauth.nonces import Nonces
@@ -39,8 +41,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+# The tests stand on this machine, where the proxy would be.
+BESIDE = ClientCertificates([ip_network("127.0.0.1")])
+
+
 def build_app(database: Database, keys: Keys, issuer: str) -> FastAPI:
-    bearer = BearerCheck(database=database, keys=keys, issuer=issuer, clock=now)
+    bearer = BearerCheck(database=database, keys=keys, issuer=issuer, clock=now, certificates=BESIDE)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI):  # noqa: ANN202 - the framework's
@@ -50,7 +56,12 @@ def build_app(database: Database, keys: Keys, issuer: str) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     app.include_router(
         oauth_router(
-            database=database, keys=keys, issuer=issuer, token_lifetime_s=TOKEN_LIFETIME_S, clock=now
+            database=database,
+            keys=keys,
+            issuer=issuer,
+            token_lifetime_s=TOKEN_LIFETIME_S,
+            clock=now,
+            certificates=BESIDE,
         )
     )
 
@@ -70,7 +81,7 @@ def build_app(database: Database, keys: Keys, issuer: str) -> FastAPI:
         ) -> JSONResponse:
             return JSONResponse(
                 {"consumer": consumer.id, "sector": consumer.sector, "regions": consumer.regions},
-                headers={"DPoP-Nonce": request.state.dpop_nonce},
+                headers={"DPoP-Nonce": request.state.dpop_nonce or ""},
             )
 
     protect(RECORDS, "records")
@@ -108,7 +119,9 @@ def running_gateway(shared: Shared) -> Iterator[RunningGateway]:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = build_app(shared.database, keys, url)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", lifespan="on", access_log=False, proxy_headers=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

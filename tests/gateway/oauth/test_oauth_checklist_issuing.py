@@ -328,7 +328,7 @@ def test_09_the_token_is_an_rfc_9068_jwt_bound_to_the_proofs_key(
     assert {name: body[name] for name in body if name != "access_token"} == {
         "token_type": "DPoP",
         "expires_in": TOKEN_LIFETIME_S,
-        "scope": "eligibility records access_history",
+        "scope": "eligibility records access_history findings",
     }
     header, claims = _decoded(body["access_token"])
     published = oauth.http.get("/oauth/jwks").json()["keys"]
@@ -337,7 +337,7 @@ def test_09_the_token_is_an_rfc_9068_jwt_bound_to_the_proofs_key(
     assert claims["sub"] == claims["client_id"] == partner.id
     assert claims["exp"] - claims["iat"] == TOKEN_LIFETIME_S
     assert claims["cnf"] == {"jkt": partner.dpop_key.thumbprint()}
-    assert claims["scope"] == "eligibility records access_history"
+    assert claims["scope"] == "eligibility records access_history findings"
     assert len(str(claims["jti"])) >= 22
     key = jose.accept_public_key({k: v for k, v in published[-1].items() if k not in {"use", "alg", "kid"}})
     assert jose.parse(body["access_token"]).signed_by(key)

@@ -289,6 +289,18 @@ def test_a_registration_can_be_corrected_and_the_rest_of_it_stays(database: Data
     assert store.get("dinas").contact == Contact("Bidang Data", "data@example.go.id")
 
 
+def test_what_tokens_are_bound_to_is_said_by_a_command(
+    command: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(_jwks()))
+    added = command("add", "a", "--name", "A", "--sector", "x", "--jwks", "a.json", "--certificate-bound")
+    assert "bound to its TLS client certificate" in added.output
+    assert "certificate" not in command("binding", "a", "dpop").output
+    assert "bound to its TLS client certificate" in command("binding", "a", "certificate").output
+    (listed,) = json.loads(command("list", "--format", "json").output)
+    assert listed["tls_client_certificate_bound_access_tokens"] is True
+
+
 def test_a_jurisdiction_that_does_not_exist_is_refused_by_name_of_its_code(
     command: Callable[..., Result], tmp_path: Path
 ) -> None:

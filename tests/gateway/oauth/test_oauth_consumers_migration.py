@@ -57,6 +57,7 @@ def test_what_was_registered_goes_on_to_count_and_its_keys_without_end(before: D
         frozenset(),
         False,
     )
+    assert not a.consumer.certificate_bound
     assert (b.active, b.disabled_by) == (False, "installation")
     (key,) = a.keys.values()
     assert key.not_before == key.added_at == a.registered_at

@@ -20,7 +20,11 @@ from tests.gateway.oauth.partner import Partner, register
 from tests.gateway.oauth.running import RECORDS, TOKEN_LIFETIME_S, RunningGateway
 from tests.living import LivingGateway
 
-TOKEN = {"token_type": "dpop", "expires_in": TOKEN_LIFETIME_S, "scope": "eligibility records access_history"}
+TOKEN = {
+    "token_type": "dpop",
+    "expires_in": TOKEN_LIFETIME_S,
+    "scope": "eligibility records access_history findings",
+}
 
 
 def _key_file(partner: Partner, folder: Path) -> Path:

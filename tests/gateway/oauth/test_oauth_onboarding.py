@@ -111,8 +111,15 @@ WIDER = [
     Change(regions=("33",)),
     Change(sector="kesehatan"),
     Change(sandbox=False),
+    Change(certificate_bound=True),
 ]
-NARROWER = [Change(regions=("35.78", "35.15")), Change(sandbox=True), Change(regions=("35",)), Change()]
+NARROWER = [
+    Change(regions=("35.78", "35.15")),
+    Change(sandbox=True),
+    Change(regions=("35",)),
+    Change(certificate_bound=False),
+    Change(),
+]
 
 
 @pytest.mark.parametrize("change", WIDER, ids=str)
@@ -135,6 +142,12 @@ def test_a_change_that_opens_no_more_counts_at_once(store: ConsumerStore, change
     assert changed.consumer.regions == (change.regions or before.consumer.regions)
     assert changed.consumer.sandbox is bool(change.sandbox)
     assert (changed.waiting, changed.proposers) == (Change(), frozenset())
+
+
+def test_proofs_in_place_of_a_certificate_count_at_once(store: ConsumerStore) -> None:
+    assert _proposed(store, INSTALLATION, certificate_bound=True).consumer.certificate_bound
+    changed = store.change(ANI, "dinas", Change(certificate_bound=False), WHY)
+    assert (changed.consumer.certificate_bound, changed.waiting) == (False, Change())
 
 
 def test_of_a_mixed_change_the_narrower_part_counts_and_the_wider_waits(
