@@ -27,6 +27,7 @@ koop=$!
 # Those that not every machine can have: their tests are then skipped, and say so.
 python_packages tests/clients/pygeoapi 'the map server pygeoapi' || rm -rf tests/clients/pygeoapi/.venv
 command -v mapserv >/dev/null || (debian_packages cgi-mapserver) || true
+command -v java >/dev/null || (debian_packages openjdk-17-jre-headless) || true
 [ -e /usr/lib/nginx/modules/ngx_http_js_module.so ] || (debian_packages nginx libnginx-mod-http-js) || true
 wait "$koop"
 
