@@ -13,7 +13,7 @@ from policies import regions
 from policies.conditions import ProgrammeRule
 from policies.strict_yaml import Part
 
-MOST_REQUESTS_PER_MINUTE = 100_000
+MOST_REQUESTS_PER_MINUTE = 1_000_000
 # More than Indonesia has people: a limit above it would bound nothing.
 MOST_PEOPLE_PER_DAY = 300_000_000
 
