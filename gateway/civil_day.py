@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 # Fixed on purpose: WIB has no summer time, and a minimal server may have no time-zone database.
-_WIB = timezone(timedelta(hours=7), "WIB")
+_AHEAD = timedelta(hours=7)
+_WIB = timezone(_AHEAD, "WIB")
 
 
 def wib(moment: datetime) -> datetime:
@@ -15,6 +16,8 @@ def wib(moment: datetime) -> datetime:
 
 def civil_day(moment: datetime) -> date:
     """The civil date (WIB, UTC+7) of an aware moment."""
+    if moment.tzinfo is UTC:  # as good as always, several times in each request, and twice as fast
+        return (moment + _AHEAD).date()
     return moment.astimezone(_WIB).date()
 
 

@@ -77,16 +77,15 @@ def _refusal(agreement: Agreement, consumer: ConsumerTerms, request: Request, to
     standing = agreement.standing(today)
     if standing != "active":
         return refusals.OF_STANDING[standing](agreement)
-    checks = (
-        (agreement.pseudonym_sector not in {None, consumer.sector}, refusals.sector_mismatch),
-        (request.operation not in agreement.operations, refusals.operation_not_covered),
-        (
-            request.operation == ELIGIBILITY and request.programme not in agreement.programmes,
-            refusals.programme_not_covered,
-        ),
-        (not 1 <= request.subject_count <= agreement.subjects_per_request, refusals.too_many_subjects),
-    )
-    return next((refuse(agreement) for fails, refuse in checks if fails), None)
+    if agreement.pseudonym_sector not in {None, consumer.sector}:
+        return refusals.sector_mismatch(agreement)
+    if request.operation not in agreement.operations:
+        return refusals.operation_not_covered(agreement)
+    if request.operation == ELIGIBILITY and request.programme not in agreement.programmes:
+        return refusals.programme_not_covered(agreement)
+    if not 1 <= request.subject_count <= agreement.subjects_per_request:
+        return refusals.too_many_subjects(agreement)
+    return None
 
 
 def _planned(

@@ -7,7 +7,7 @@ by which clause. `release` knows nothing else, so that nothing can leave that a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from policies.agreement import Agreement
 from policies.bounds import Scope
@@ -72,6 +72,12 @@ class Plan:
     pseudonym_sector: str | None
     on_source_failure: str
     last_known_max_age_days: int | None
+    # Of each output the name, what it reads and the function: what a release walks over for every person.
+    steps: tuple[tuple[str, str, Apply], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        steps = tuple((output.name, output.reads, output.apply) for output in self.outputs)
+        object.__setattr__(self, "steps", steps)
 
 
 @dataclass(frozen=True, slots=True)

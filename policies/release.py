@@ -1,7 +1,7 @@
 """Release, after everything is fetched: what of one person leaves, in the form that the plan gives it.
 
-It walks over the plan's outputs and takes one value for each; it never walks over a person's values. So
-nothing leaves that the plan does not name, by construction.
+It walks over the plan's outputs (its `steps`) and takes one value for each; it never walks over a person's
+values. So nothing leaves that the plan does not name, by construction.
 """
 
 from __future__ import annotations
@@ -50,12 +50,11 @@ def release(
     occasion = Occasion(on_date, sector_key)
     leaving: dict[str, Leaving] = {}
     exceptions: dict[str, dict[str, Any]] = {}
-    for output in plan.outputs:
-        name, reads = output.name, output.reads
+    for name, reads, apply in plan.steps:
         if reads in unknown:
             exceptions[name] = unknown_field(unknown[reads])
             continue
-        value = output.apply(values.get(reads), claims.get(name), occasion)
+        value = apply(values.get(reads), claims.get(name), occasion)
         if value is None:
             exceptions[name] = {"state": "absent"}
         else:
