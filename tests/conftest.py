@@ -20,7 +20,10 @@ from gateway.migrations import migrate
 from tests.living import LivingGateway, administering, drop_stocks, living_gateway
 
 # A run is repeatable; `pytest --hypothesis-profile=explore` looks where no run has looked before.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.register_profile("explore", derandomize=False)
 hypothesis.settings.load_profile("repeatable")
 
