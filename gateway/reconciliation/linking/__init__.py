@@ -1,0 +1,1 @@
+"""Likely persons for those whose NIK proves nobody: Splink on what names, dates and families tell."""
