@@ -26,9 +26,12 @@ npm_packages() { # FOLDER NAME
 
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 command -v python3 >/dev/null || debian_packages python3 python3-venv
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+# Debian's own is built to be fast, a third faster than one built plainly; it goes first where it will do.
+python=/usr/bin/python3
+"$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || python=python3
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or newer is needed; python3 here is $(python3 --version)."
-python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages python3-venv
+"$python" -c 'import ensurepip, venv' 2>/dev/null || debian_packages python3-venv
 
 venv="$root/.venv"
 wanted="$(cat "$root/$lock" "$root/pyproject.toml" | sha256sum | cut -d' ' -f1)"
@@ -36,7 +39,7 @@ if [ "$(cat "$venv/gapura-lock" 2>/dev/null)" != "$wanted" ]; then
     printf 'Installing the locked packages into .venv ...\n'
     # An interpreter that moved or a half-made environment is not worth repairing.
     "$venv/bin/python" -c '' 2>/dev/null || rm -rf "$venv"
-    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$root/$lock"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root"
     printf '%s' "$wanted" >"$venv/gapura-lock"

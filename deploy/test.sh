@@ -13,7 +13,7 @@ python_packages() { # FOLDER NAME
     [ "$(cat "$1/.venv/gapura-lock" 2>/dev/null)" != "$locked" ] || return 0
     printf 'Installing %s ...\n' "$2"
     rm -rf "$1/.venv"
-    python3 -m venv "$1/.venv" &&
+    "$python" -m venv "$1/.venv" &&
         "$1/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
             -r "$1/requirements.txt" &&
         printf '%s\n' "$locked" >"$1/.venv/gapura-lock"
