@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
 from gateway.oauth import jose
@@ -29,14 +29,14 @@ _OF_CONSUMER = REGISTRATIONS.where(consumers.c.id == bindparam("id"))
 _LOCK = select(consumers.c.id).where(consumers.c.id == bindparam("id")).with_for_update()
 
 
-def consumer_of(row: Row[*tuple[Any, ...]]) -> Consumer:
+def consumer_of(row: Any) -> Consumer:
     """The consumer in a row that has the columns of that name."""
     return Consumer(
         row.id, row.name, row.sector, tuple(row.regions), bool(row.sandbox), bool(row.certificate_bound)
     )
 
 
-def registrations_in(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Registration]:
+def registrations_in(rows: Iterable[Any]) -> list[Registration]:
     """The registrations in rows of `REGISTRATIONS`, one row for each key."""
     found: dict[str, Registration] = {}
     keys: dict[str, dict[str, RegisteredKey]] = {}
@@ -57,7 +57,7 @@ def registrations_in(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Registration
     return list(found.values())
 
 
-def _registration(row: Row[*tuple[Any, ...]], keys: Mapping[str, RegisteredKey]) -> Registration:
+def _registration(row: Any, keys: Mapping[str, RegisteredKey]) -> Registration:
     contact = None
     if row.contact_office is not None and row.contact_email is not None:
         contact = Contact(row.contact_office, row.contact_email)

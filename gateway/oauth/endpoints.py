@@ -1,6 +1,6 @@
 """The OAuth endpoints over HTTP: forms in, RFC 6749 JSON out, and the two documents that clients fetch.
 
-The request is read here, strictly, before the synchronous core runs in a thread: form only, nothing in the
+The request is read here, strictly, before the synchronous core runs in a greenlet: form only, nothing in the
 address, nothing repeated. These endpoints keep OAuth's own error shape, which clients parse; problem
 details are for the rest of the API.
 """
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
+from sqlalchemy.util import greenlet_spawn
 
 from gateway.database import Database
 from gateway.errors import BadInput, Retryable
@@ -96,7 +96,7 @@ def oauth_router(
 async def _serve(request: Request, answer: Callable[[core.FormRequest], core.Reply]) -> Response:
     try:
         incoming = await _read(request)
-        reply = await run_in_threadpool(answer, incoming)
+        reply = await greenlet_spawn(answer, incoming)
     except _FormRefused as refusal:
         return _refusal(str(refusal))
     except Retryable as error:

@@ -7,24 +7,19 @@ seconds: a row is needed until that which it blocks would be refused for its age
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import delete, text
 
 from gateway.database import Database
-from gateway.lanes import Step, rows_of
+from gateway.lanes import Step
 from gateway.oauth.tables import revoked_tokens, spent_assertions, spent_proofs
 
 # Clocks of several machines differ; a row that stays a minute longer costs nothing.
 _KEPT_LONGER_S = 60
 
-_SPEND_ASSERTION = text(
-    "INSERT INTO spent_assertions (consumer_id, jti_sha256, expires_at) "
-    "VALUES (:consumer_id, :jti_sha256, :expires_at) ON CONFLICT DO NOTHING"
-)
 _REVOKE = text(
     "INSERT INTO revoked_tokens (jti_sha256, expires_at) VALUES (:mark, :expires_at) ON CONFLICT DO NOTHING"
 )
@@ -41,16 +36,6 @@ _SPEND_PROOFS_SQLITE = text(
 )
 
 
-def spend_assertion(connection: Connection, *, consumer_id: str, jti: str, expires_at: int) -> bool:
-    """Use up an assertion of a consumer; False when it was used before."""
-    parameters = {
-        "consumer_id": consumer_id,
-        "jti_sha256": hashlib.sha256(jti.encode()).hexdigest(),
-        "expires_at": expires_at,
-    }
-    return connection.execute(_SPEND_ASSERTION, parameters).rowcount == 1
-
-
 def spending(marks: Collection[str], *, expires_at: int, sqlite: bool) -> Step:
     """The statement that uses up proofs; its rows are those marks that were not used before."""
     # In one order everywhere: two workers that insert the same marks crosswise would wait for each other.
@@ -60,21 +45,9 @@ def spending(marks: Collection[str], *, expires_at: int, sqlite: bool) -> Step:
     return _SPEND_PROOFS_POSTGRESQL, {"marks": ordered, "expires_at": expires_at}
 
 
-def spend_proof(connection: Connection, mark: str, *, expires_at: int) -> bool:
-    """Use up one proof; False when it was used before."""
-    step = spending([mark], expires_at=expires_at, sqlite=connection.dialect.name == "sqlite")
-    return bool(rows_of(connection, step))
-
-
-def revoke(connection: Connection, *, mark: str, expires_at: int) -> None:
-    """Refuse the token of this mark from now on; `expires_at` is the token's own."""
-    connection.execute(_REVOKE, {"mark": mark, "expires_at": expires_at})
-
-
-def is_revoked(connection: Connection, mark: str) -> bool:
-    """Whether the token of this mark was revoked."""
-    statement = select(revoked_tokens.c.jti_sha256).where(revoked_tokens.c.jti_sha256 == bindparam("mark"))
-    return connection.execute(statement, {"mark": mark}).first() is not None
+def revoking(mark: str, *, expires_at: int) -> Step:
+    """The statement that refuses the token of this mark from now on; `expires_at` is the token's own."""
+    return _REVOKE, {"mark": mark, "expires_at": expires_at}
 
 
 def forget_expired(database: Database, now: datetime) -> int:

@@ -1,8 +1,9 @@
 """The authorization server: Authlib's grant dispatch, client authentication and error shapes, made strict.
 
-Synchronous, as Authlib is: the caller reads the request and runs this in a thread. Authlib's defaults are
-not FAPI's (algorithms, audiences, lifetimes, bearer tokens), so every check of a signature or a claim is
-done by `assertions`, `dpop` and `tokens`, and only the protocol's skeleton is Authlib's.
+Authlib is synchronous: the caller reads the request and runs this in a greenlet of the event loop, which
+goes aside wherever the database is waited for. Authlib's defaults are not FAPI's (algorithms, audiences,
+lifetimes, bearer tokens), so every check of a signature or a claim is done by `assertions`, `dpop` and
+`tokens`, and only the protocol's skeleton is Authlib's.
 
 Revocation and introspection tell a client about its own tokens only.
 """
@@ -21,12 +22,14 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from sqlalchemy.util import await_only
 
 from gateway.database import Database
 from gateway.keys import Keys
-from gateway.oauth import dpop, marks, tokens
+from gateway.oauth import dpop, tokens
 from gateway.oauth.assertions import Assertion, AssertionRefused, verify_assertion
-from gateway.oauth.consumers import Consumer, ConsumerStore
+from gateway.oauth.consumers import Consumer
+from gateway.oauth.desk import OAuthDesk, Presented
 from gateway.oauth.nonces import Nonces
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
@@ -89,7 +92,7 @@ class _Client(ClientMixin):  # type: ignore[misc]  # Authlib ships no types
 
 
 class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships no types
-    """Issues, revokes and describes access tokens. Thread-safe; every public method blocks on the database.
+    """Issues, revokes and describes access tokens. Its public methods are to be run by `greenlet_spawn`.
 
     Raises StoreUnavailable when there is no database, and nothing else: every refusal is a Reply.
     """
@@ -104,13 +107,12 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships n
         clock: Callable[[], datetime],
     ) -> None:
         super().__init__()
-        self.database = database
+        self.desk = OAuthDesk(database)
         self.keys = keys
         self.issuer = issuer
         self.token_lifetime_s = token_lifetime_s
         self.clock = clock
         self.nonces = Nonces(keys.nonce_key)
-        self._consumers = ConsumerStore(database)
         self.register_client_auth_method(_METHOD, self._authenticate)
         self.register_grant(_Grant)
         self.register_endpoint(_Revocation)
@@ -187,7 +189,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships n
             verified = verify_assertion(
                 assertion,
                 client_id=form.get("client_id"),
-                find=self._consumers.find,
+                find=lambda consumer_id: await_only(self.desk.find(consumer_id)),
                 issuer=self.issuer,
                 now_s=self.clock().timestamp(),
             )
@@ -203,17 +205,17 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib ships n
     def _spend(self, assertion: Assertion, proof: dpop.Proof | None) -> None:
         """Use up the assertion and the proof together; on disk before anything is answered."""
         forget_at = int(self.clock().timestamp()) + dpop.MARK_LIFETIME_S
-        with self.database.unit_of_work() as connection:
-            fresh = marks.spend_assertion(
-                connection,
-                consumer_id=assertion.consumer.id,
-                jti=assertion.jti,
-                expires_at=assertion.forget_at,
-            )
-            proven = proof is None or marks.spend_proof(connection, proof.mark, expires_at=forget_at)
-        if not fresh:
+        presented = Presented(
+            consumer_id=assertion.consumer.id,
+            jti=assertion.jti,
+            assertion_ends_at=assertion.forget_at,
+            proof_mark=proof.mark if proof else None,
+            proof_ends_at=forget_at,
+        )
+        fresh = await_only(self.desk.spend(presented))
+        if not fresh.assertion:
             raise InvalidClientError("This client assertion was used before: make one per request.")
-        if not proven:
+        if not fresh.proof:
             raise OAuth2Error(
                 "This DPoP proof was used before: make one per request.", error="invalid_dpop_proof"
             )
@@ -286,8 +288,7 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib ships no
 
     def revoke_token(self, token: tokens.AccessToken, request: _Request) -> None:  # noqa: ARG002 - Authlib's
         """Mark it, durably."""
-        with self.server.database.unit_of_work() as connection:
-            marks.revoke(connection, mark=token.revocation_mark, expires_at=token.expires_at)
+        await_only(self.server.desk.revoke(token.revocation_mark, token.expires_at))
 
 
 class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib ships no types
@@ -298,8 +299,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib sh
         token: tokens.AccessToken | None = self.server.verify_own_token(_token_of(request), client.consumer)
         if token is None:
             return None
-        with self.server.database.reading() as connection:
-            return None if marks.is_revoked(connection, token.revocation_mark) else token
+        return None if await_only(self.server.desk.is_revoked(token.revocation_mark)) else token
 
     def create_introspection_payload(self, token: tokens.AccessToken | None) -> dict[str, Any]:
         """What RFC 7662 asks for; of a token that is not good, only that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from gateway.lanes import run_on
 from gateway.oauth import marks
 from gateway.oauth.admission import Admission, Admitted, Barred, Entry
 from gateway.oauth.consumers import Consumer, ConsumerStore
+from gateway.oauth.desk import Fresh, OAuthDesk, Presented
 from gateway.oauth.tables import revoked_tokens, spent_assertions, spent_proofs
 from gateway.staff.roles import INSTALLATION
 from tests.gateway.oauth.partner import Partner, error_of, make_key, public, refusal, register
@@ -142,8 +144,7 @@ async def test_one_batch_may_hold_good_replayed_revoked_and_unknown(database: Da
             reason="a test",
         )
     store.disable(INSTALLATION, "b", "a test")
-    with database.unit_of_work() as connection:
-        marks.revoke(connection, mark="bad", expires_at=2_000_000_000)
+    await OAuthDesk(database).revoke("bad", 2_000_000_000)
     admission = Admission(database)
     requests = [
         _entry(1),
@@ -176,22 +177,31 @@ async def test_without_a_database_nobody_is_admitted() -> None:
     admission.close()
 
 
-def test_marks_are_forgotten_when_what_they_block_is_too_old_and_not_before(database: Database) -> None:
+@pytest.mark.anyio
+async def test_marks_are_forgotten_when_what_they_block_is_too_old_and_not_before(database: Database) -> None:
+    desk = OAuthDesk(database)
     now = datetime.now(UTC)
     expiries = [int((now + timedelta(seconds=seconds)).timestamp()) for seconds in (-3600, -70, -10, 60)]
-    with database.unit_of_work() as connection:
-        for number, expires_at in enumerate(expiries):
-            jti = str(number)
-            assert marks.spend_assertion(connection, consumer_id="a", jti=jti, expires_at=expires_at)
-            assert marks.spend_proof(connection, jti, expires_at=expires_at)
-            marks.revoke(connection, mark=jti, expires_at=expires_at)
+    for number, expires_at in enumerate(expiries):
+        jti = str(number)
+        assert await desk.spend(Presented("a", jti, expires_at, jti, expires_at)) == Fresh(True, True)
+        await desk.revoke(jti, expires_at)
     assert marks.forget_expired(database, now) == 6
     assert marks.forget_expired(database, now) == 0
     with database.reading() as connection:
         for table in (spent_assertions, spent_proofs, revoked_tokens):
             assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 2
-        assert marks.is_revoked(connection, "3")
-        assert not marks.is_revoked(connection, "0")
+    assert await desk.is_revoked("3")
+    assert not await desk.is_revoked("0")
+
+
+@pytest.mark.anyio
+async def test_of_twins_in_one_batch_the_first_is_fresh_and_consumers_do_not_meet(database: Database) -> None:
+    desk = OAuthDesk(database)
+    asked = [Presented("a", "1", 9, "p", 9), Presented("a", "1", 9, "q", 9), Presented("b", "1", 9, "p", 9)]
+    told = await asyncio.gather(*map(desk.spend, asked))
+    assert told == [Fresh(True, True), Fresh(False, True), Fresh(True, False)]
+    assert await desk.spend(Presented("b", "1", 9, None, 9)) == Fresh(False, True)
 
 
 def test_what_callers_choose_is_stored_as_its_hash_only(oauth: RunningGateway, partner: Partner) -> None:
