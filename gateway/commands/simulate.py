@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway import migrations
+from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.settings import load_settings
 
@@ -25,6 +28,13 @@ def simulate(
         list[str] | None,
         typer.Option(help="Leave this source down, such as bpjs or programmes; repeatable."),
     ] = None,
+    extract: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what Dukcapil would hand over of these people into this CSV, and end.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Serve simulators of every source, of the programmes' lists and of BIG's maps until Ctrl-C.
 
@@ -37,6 +47,7 @@ def simulate(
         simulator_names,
         training_people,
     )
+    from gateway.sources.training_extract import write_extract  # noqa: PLC0415 - as above
 
     settings = load_settings()
     down = set(without or ())
@@ -49,6 +60,10 @@ def simulate(
         population = training_people(database, people)
     finally:
         database.close()
+    if extract is not None:
+        written = write_extract(population, extract, civil_day(datetime.now(UTC)))
+        print(f"{extract}: {written} people. Next: gapura reconcile dukcapil --extract {extract}")
+        return
     training = Training(population, settings.home, port)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
