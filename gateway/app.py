@@ -27,10 +27,11 @@ from gateway.agreements.trials import Trials
 from gateway.api import documentation, problems
 from gateway.api.admin.consumer_keys import consumer_key_router
 from gateway.api.admin.consumers import consumer_router
-from gateway.api.admin.documentation import MEMBER_NAMES as ADMIN_MEMBER_NAMES
 from gateway.api.admin.explain import explain_router
+from gateway.api.admin.likely_persons import likely_person_router
 from gateway.api.admin.limits import limits_router
 from gateway.api.admin.policies import policy_router
+from gateway.api.admin.reconciliations import reconciliation_router
 from gateway.api.admin.reversals import reversal_router
 from gateway.api.admin.rights import rights_admin_router
 from gateway.api.admin.session import session_router
@@ -42,17 +43,15 @@ from gateway.api.agreements import agreement_router
 from gateway.api.direct import Direct
 from gateway.api.edge import Edge
 from gateway.api.examples import REQUEST_EXAMPLES
-from gateway.api.exchanges import MEMBER_NAMES, WIRE_MODELS, exchange_router
+from gateway.api.exchanges import exchange_router
+from gateway.api.findings import findings_router
 from gateway.api.health import Check, health_router
 from gateway.api.leaving import Leaving
-from gateway.api.pseudonyms import MEMBER_NAMES as NAMING_MEMBER_NAMES
-from gateway.api.pseudonyms import WIRE_MODELS as NAMING_WIRE_MODELS
 from gateway.api.pseudonyms import pseudonym_router
-from gateway.api.rights import MEMBER_NAMES as RIGHTS_MEMBER_NAMES
-from gateway.api.rights import WIRE_MODELS as RIGHTS_WIRE_MODELS
 from gateway.api.rights import rights_router
 from gateway.api.transparency import transparency_router
 from gateway.api.usage import usage_router
+from gateway.api.wire import MEMBER_NAMES, WIRE_MODELS
 from gateway.areas.connector import AreasConnector
 from gateway.audit.entry import SubjectHasher
 from gateway.audit.log import AuditLog
@@ -71,6 +70,7 @@ from gateway.oauth.consumers import ConsumerStore
 from gateway.oauth.endpoints import oauth_router
 from gateway.provision import check_provided, provided_by, with_unconfigured
 from gateway.pseudonyms.desk import NamesDesk, open_names_desk
+from gateway.reconciliation.opening import Reconciling, open_reconciling
 from gateway.registry.connector import RegistryConnector
 from gateway.registry.existing.connector import ExistingRegistry, open_existing_registry
 from gateway.registry.existing.connector import provided_by as provided_by_mapping
@@ -114,6 +114,7 @@ class Services:
     exchange: Exchange
     names: NamesDesk
     rights: Rights
+    reconciling: Reconciling
     trials: Trials
     staff: StaffDesk
     telemetry: Telemetry
@@ -121,6 +122,7 @@ class Services:
 
     def close(self) -> None:
         """Finish what is under way and let go of the database."""
+        self.reconciling.close()
         self.limits.close()
         self.audit.close()
         self.registry.close()
@@ -226,6 +228,7 @@ def build_services(
             clock=clock,
             timeout_s=settings.exchange_timeout_s,
         ),
+        open_reconciling(settings, database, registry, names.keyring.of, audit, limits, keys, clock),
         Trials(preview, Replay(database, consumers, clock), Explanations(database)),
         staff,
         telemetry,
@@ -243,16 +246,15 @@ def build_app(services: Services) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
     )
-    member_names = MEMBER_NAMES | ADMIN_MEMBER_NAMES | RIGHTS_MEMBER_NAMES | NAMING_MEMBER_NAMES
-    problems.install(app, member_names)
-    documentation.install(app, WIRE_MODELS + RIGHTS_WIRE_MODELS + NAMING_WIRE_MODELS)
+    problems.install(app, MEMBER_NAMES)
+    documentation.install(app, WIRE_MODELS)
     exchanges, *others = _consumers_routes(services)
     for router in (exchanges, *others, *_staff_routes(services)):
         app.include_router(router)
     app.include_router(
         health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)
     )
-    direct = Direct(app, exchanges, member_names)
+    direct = Direct(app, exchanges, MEMBER_NAMES)
     signed = SignedAnswers(direct, keyring=services.log.keyring, clock=services.clock)
     return Edge(signed, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
 
@@ -276,11 +278,8 @@ async def _serving(services: Services) -> AsyncIterator[None]:
         show=services.telemetry.source_seen,
     )
     collect_rarely()
-    tasks = [
-        asyncio.create_task(watch.run()),
-        asyncio.create_task(_keep_log_in_order(services)),
-        asyncio.create_task(keep_house(_chores(services), services.telemetry.event)),
-    ]
+    chores = keep_house(_chores(services), services.telemetry.event)
+    tasks = [asyncio.create_task(one) for one in (watch.run(), _keep_log_in_order(services), chores)]
     yield
     for task in tasks:
         task.cancel()
@@ -295,6 +294,7 @@ def _consumers_routes(services: Services) -> Iterator[APIRouter]:
     yield exchange_router(services.exchange, leave, bearer, REQUEST_EXAMPLES)
     yield pseudonym_router(services.names.naming, leave, bearer)
     yield rights_router(services.rights.access, leave, bearer)
+    yield findings_router(services.reconciling.regional, leave, bearer)
     yield agreement_router(policies, bearer, clock)
     yield usage_router(policies, bearer, services.limits, clock)
     yield transparency_router(services.log, services.database, bearer, services.keys.audit_key, clock)
@@ -316,6 +316,8 @@ def _staff_routes(services: Services) -> Iterator[APIRouter]:
     yield token_router(services.staff)
     yield rights_admin_router(services.rights, services.policies, services.database, check, clock)
     yield reversal_router(services.names.reversals, check)
+    yield likely_person_router(services.reconciling.likely, services.reconciling.rules, check)
+    yield reconciliation_router(services.reconciling, check, clock)
     yield consumer_router(services.consumers, check)
     yield consumer_key_router(services.consumers, check)
     yield signature_router(services.database, check, clock)
@@ -390,6 +392,7 @@ def _chores(services: Services) -> list[Chore]:
     return [
         every_minute("spent proofs", lambda: services.bearer.forget_expired(services.clock())),
         every_minute("ended sessions", services.staff.sessions.forget_ended),
+        every_minute("reconciliations", services.reconciling.supervision.tend),
         every_minute("newer evidence keys", services.log.refresh),
         every_hour("old limits", services.limits.forget_old),
         every_hour("ended sector keys", lambda: len(services.names.keyring.destroy_ended())),

@@ -32,6 +32,7 @@ _COMMANDS = {
     "staff": "staff",
     "rights": "rights",
     "areas": "areas",
+    "reconcile": "reconcile",
 }
 
 

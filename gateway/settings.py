@@ -107,6 +107,16 @@ class Settings(BaseSettings):
     verdicts_kept_days: int = Field(
         180, ge=1, le=3650, description="How long a source's last verdict is kept that nobody asks for again."
     )
+    spark_remote: str = Field(
+        "",
+        description="Address of a Spark Connect server for `reconcile --engine spark`, such as "
+        "sc://spark:15002; empty means Spark on this machine.",
+    )
+    former_regions: Path | None = Field(
+        None,
+        description="CSV file (UTF-8, header old_code,new_code) of regions that were renamed, split or "
+        "abolished, for `reconcile`: a person there is then not elsewhere; empty means none were.",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("log_level")

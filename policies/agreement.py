@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 ELIGIBILITY, RECORDS = "eligibility", "records"
 # A person asks, through an app that knows who they are, who looked at their record.
 ACCESS_HISTORY = "access_history"
-OPERATIONS = (ELIGIBILITY, RECORDS, ACCESS_HISTORY)
+# A region fetches what reconciliation found of its people, and says what became of it.
+FINDINGS = "findings"
+OPERATIONS = (ELIGIBILITY, RECORDS, ACCESS_HISTORY, FINDINGS)
 # The states of the life cycle in which an agreement may be in a book, if only for a refusal to name them.
 ACTIVE: Final = "active"
 SUSPENDED: Final = "suspended"

@@ -229,3 +229,18 @@ def _other_request_or_amendment(agreement: Agreement) -> Text:
         f"Sesuaikan permintaan, atau ajukan addendum atas {number} kepada Pusdatin.",
         f"Ask for what is covered, or ask Pusdatin for an amendment of {number}.",
     )
+
+
+def finding_not_covered(agreement: Agreement) -> Deny:
+    """Findings of another region, or a finding that does not exist: the two look the same."""
+    return Deny(
+        "finding_not_covered",
+        Text(
+            f"{agreement.cited.id} tidak mencakup temuan itu, atau temuan itu tidak ada.",
+            f"{agreement.cited.en} does not cover that finding, or there is none.",
+        ),
+        Text(
+            "Ambil temuan wilayah Anda sendiri dari GET /v1/findings.",
+            "Fetch the findings of your own region from GET /v1/findings.",
+        ),
+    )

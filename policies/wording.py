@@ -49,6 +49,9 @@ OPERATIONS: Mapping[str, Text] = {
     "access_history": Text(
         "riwayat akses atas permintaan orangnya", "access histories for the person's own sake"
     ),
+    "findings": Text(
+        "temuan rekonsiliasi di wilayahnya", "what reconciliation found of the people of its region"
+    ),
 }
 REASONS = Text("jawaban tiap klausul program", "what each clause of a programme said")
 _LEVELS: Mapping[str, Text] = {

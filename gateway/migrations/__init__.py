@@ -17,6 +17,7 @@ from gateway.installation import installation as _installation  # noqa: F401 - r
 from gateway.limits import tables as _limits  # noqa: F401 - registers its tables
 from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
 from gateway.pseudonyms import tables as _pseudonyms  # noqa: F401 - registers its tables
+from gateway.reconciliation import tables as _reconciliation  # noqa: F401 - registers its tables
 from gateway.registry import tables as _registry  # noqa: F401 - registers its tables
 from gateway.rights import tables as _rights  # noqa: F401 - registers its tables
 from gateway.signatures import tables as _signatures  # noqa: F401 - registers its tables

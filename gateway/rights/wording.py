@@ -56,6 +56,16 @@ OPERATIONS: Mapping[str, Text] = {
     "feedback.begun": Text(
         "menyampaikan data balikan kepada Dukcapil", "returned data to Dukcapil, as its users must"
     ),
+    "findings": Text("meminta temuan rekonsiliasi daerahnya", "asked for its region's findings"),
+    "reconciliation.asked": Text(
+        "mencocokkan data dengan Dukcapil", "compared the record with the population register"
+    ),
+    "likely_person.accepted": Text(
+        "menetapkan NIK menurut data kependudukan", "settled the NIK by the population register"
+    ),
+    "likely_person.refused": Text(
+        "menolak NIK yang diusulkan untuk orang ini", "refused a NIK that was proposed for the person"
+    ),
     "rights.history_read": Text("membaca riwayat akses", "read the access history"),
     "rights.exported": Text("membuat salinan data pribadi", "made a copy of the personal data"),
 }

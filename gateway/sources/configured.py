@@ -27,7 +27,9 @@ FEEDBACK = "dukcapil_feedback"
 PROGRAMMES = "programmes"
 # Maps are pulled into a store of their own, and `gateway/areas` reads where from.
 MAPS = "big"
-_READ_ELSEWHERE = frozenset({MAPS})
+# When Dukcapil is asked about everybody is read by `gateway/reconciliation`.
+RECONCILIATION = "reconciliation"
+_READ_ELSEWHERE = frozenset({MAPS, RECONCILIATION})
 _PROGRAMME = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
 _PATH = r"^/[A-Za-z0-9._/-]+$"
 

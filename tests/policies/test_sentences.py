@@ -65,6 +65,7 @@ def refused() -> Iterator[str]:
         refusals.programme_not_covered(agreement),
         refusals.too_many_subjects(agreement),
         refusals.no_common_region(agreement),
+        refusals.finding_not_covered(agreement),
         refusals.no_field_permitted(agreement),
         refusals.no_field_permitted(replace(agreement, documents={})),
     ]

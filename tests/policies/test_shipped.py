@@ -32,7 +32,12 @@ def test_agreements_differ_in_kind() -> None:
     assert by_consumer == {
         "bpjs-kesehatan": {"pbi-jk-eligibility", "member-reconciliation"},
         "pkh-pendamping": {"member-contact"},
-        "dinsos-jatim": {"regional-verification", "flood-relief-2024", "identity-check"},
+        "dinsos-jatim": {
+            "regional-verification",
+            "findings-follow-up",
+            "flood-relief-2024",
+            "identity-check",
+        },
         "bps-statistik": {"official-statistics"},
         "cek-bansos": {"own-status"},
     }

@@ -1,0 +1,194 @@
+"""Findings: what a regency must look into, and what became of it.
+
+A finding is open until its regency has fetched it or was sent it; then it is answered, or found no more: the
+run that no longer finds it closes it. MUST NOT hold what the registry or Dukcapil says of a person: whoever
+shows one reads the registry then, under its own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, select, update
+
+from gateway.database import Database
+from gateway.errors import Conflict, NotFound
+from gateway.reconciliation.tables import findings
+from gateway.staff.acts import Act, RecordAct, record_in_audit_log
+from gateway.staff.roles import Staff
+from policies.dictionary import Text
+
+FindingState = Literal["open", "sent", "answered", "closed"]
+# What a region says of a finding. The words are closed, for free text would hold people.
+FindingAnswer = Literal["confirmed", "corrected", "not_so", "not_found", "in_progress"]
+ANSWERS: Mapping[FindingAnswer, Text] = {
+    "confirmed": Text("benar demikian", "it is as found"),
+    "corrected": Text("data sudah diperbaiki", "the data were corrected"),
+    "not_so": Text("tidak benar", "it is not so"),
+    "not_found": Text("orangnya tidak ditemukan", "the person was not found"),
+    "in_progress": Text("sedang ditelusuri", "being looked into"),
+}
+assert len(get_args(FindingAnswer)) == len(ANSWERS)  # noqa: S101 - every word has its text
+_f = findings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding. `region` is the regency; `evidence` holds verdict words and days."""
+
+    id: UUID
+    person_id: UUID
+    kind: str
+    evidence: Mapping[str, Any]
+    region: str
+    state: FindingState
+    opened_at: datetime
+    state_at: datetime
+    answer: FindingAnswer | None
+    answer_reference: str | None
+    answered_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which findings: of these regions (None: all), in these states (empty: all but closed), of a kind."""
+
+    regions: frozenset[str] | None = None
+    states: tuple[FindingState, ...] = ()
+    kind: str | None = None
+
+
+class Findings:
+    """The findings of one database. Blocks. Raises StoreUnavailable everywhere."""
+
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], record: RecordAct = record_in_audit_log
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._record = record
+
+    def page(self, which: Which, most: int, after: UUID | None = None) -> list[Finding]:
+        """Up to `most` findings in the order of their ids, from behind `after` on."""
+        chosen = select(_f).where(*_conditions(which)).order_by(_f.c.id).limit(most)
+        if after is not None:
+            chosen = chosen.where(_f.c.id > after)
+        with self._database.reading() as connection:
+            return [_finding(row) for row in connection.execute(chosen)]
+
+    def get(self, finding_id: UUID) -> Finding:
+        """One finding. Raises NotFound."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(_f).where(_f.c.id == finding_id)).first()
+        if row is None:
+            raise NotFound("There is no finding of this id.")
+        return _finding(row)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many findings each regency has, by state."""
+        counted = select(_f.c.region, _f.c.state, func.count()).group_by(_f.c.region, _f.c.state)
+        with self._database.reading() as connection:
+            found: dict[str, dict[str, int]] = {}
+            for region, state, number in connection.execute(counted.order_by(_f.c.region)):
+                found.setdefault(region, {})[state] = number
+            return found
+
+    def mark_sent(self, ids: Sequence[UUID]) -> int:
+        """Note that a region has been told of these; how many were open."""
+        if not ids:
+            return 0
+        with self._database.unit_of_work() as connection:
+            return mark_sent(connection, ids, self._clock())
+
+    def answer(self, by: str, finding_id: UUID, answer: FindingAnswer, reference: str | None) -> Finding:
+        """What a region says of a finding; a later answer replaces an earlier one, and both are on record.
+
+        Raises NotFound; Conflict for a finding that is closed.
+        """
+        now = self._clock()
+        with self._database.unit_of_work() as connection:
+            row = connection.execute(select(_f).where(_f.c.id == finding_id).with_for_update()).first()
+            if row is None:
+                raise NotFound("There is no finding of this id.")
+            if row.state == "closed":
+                raise Conflict("A later run found nothing of this any more: it is closed.")
+            connection.execute(
+                update(_f)
+                .where(_f.c.id == finding_id)
+                .values(
+                    state="answered", state_at=now, answer=answer, answer_reference=reference, answered_by=by
+                )
+            )
+            details = {"answer": answer, "region": row.region}
+            self._record(
+                connection,
+                Act(by, "finding.answered", f"finding/{finding_id}", now, reference or "", details),
+            )
+        return self.get(finding_id)
+
+    def close(self, staff: Staff, finding_id: UUID, reason: str) -> Finding:
+        """End a finding for good, by staff. Raises NotFound, Conflict."""
+        now = self._clock()
+        with self._database.unit_of_work() as connection:
+            row = connection.execute(select(_f).where(_f.c.id == finding_id).with_for_update()).first()
+            if row is None:
+                raise NotFound("There is no finding of this id.")
+            if row.state == "closed":
+                raise Conflict("The finding is closed already.")
+            connection.execute(update(_f).where(_f.c.id == finding_id).values(state="closed", state_at=now))
+            self._record(connection, Act(staff.actor, "finding.closed", f"finding/{finding_id}", now, reason))
+        return self.get(finding_id)
+
+
+def mark_sent(connection: Connection, ids: Sequence[UUID], now: datetime) -> int:
+    """The same within the caller's unit of work."""
+    chosen = (
+        update(_f)
+        .where(_f.c.id == bindparam("sent_id"), _f.c.state == "open")
+        .values(state="sent", state_at=now)
+    )
+    if not ids:
+        return 0
+    rows = [{"sent_id": one} for one in ids]
+    return connection.execute(chosen, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def of_regions(regions: frozenset[str]) -> ColumnElement[bool]:
+    """Whether a finding's regency is covered by regions, or covers one of them; the person decides then."""
+    conditions: list[ColumnElement[bool]] = []
+    for code in sorted(regions):
+        conditions.append(_f.c.region == code[:5])
+        if len(code) == 2:  # noqa: PLR2004 - a province
+            conditions.append(_f.c.region.startswith(f"{code}."))
+    return or_(*conditions)
+
+
+def _conditions(which: Which) -> Iterator[ColumnElement[bool]]:
+    if which.regions is not None:
+        yield of_regions(which.regions)
+    if which.states:
+        yield _f.c.state.in_(which.states)
+    else:
+        yield _f.c.state != "closed"
+    if which.kind is not None:
+        yield _f.c.kind == which.kind
+
+
+def _finding(row: Row[Any]) -> Finding:
+    return Finding(
+        row.id,
+        row.person_id,
+        row.kind,
+        row.evidence,
+        row.region,
+        row.state,
+        row.opened_at,
+        row.state_at,
+        row.answer,
+        row.answer_reference,
+        row.answered_by,
+    )

@@ -1,0 +1,81 @@
+"""A whole reconciliation by its command: registry rows on PostgreSQL to statuses, findings and a report.
+
+.venv/bin/python -m tests.benchmarks.reconcile_run [--count 1000000]
+
+The registry and the extract are invented; a seventh of the people differ. The first run writes a status for
+everybody, the second, of the same extract, finds that nothing has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from gateway.database import Database
+from gateway.migrations import migrate
+from gateway.registry.imports import import_registry
+from gateway.registry.regions import load_regions
+from gateway.registry.synthetic import generate_people
+from tests.benchmarks.postgres import benchmark_database
+
+_AS_OF = date(2026, 8, 1)
+_SEED = 7
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=1_000_000)
+    count = parser.parse_args().count
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
+    with benchmark_database() as url, tempfile.TemporaryDirectory(prefix="gapura-benchmark-") as name:
+        folder = Path(name)
+        _stock(url, folder / "people.parquet", count)
+        environment = {**os.environ, "GAPURA_HOME": str(folder / "home"), "GAPURA_DATABASE_URL": url}
+        extract = folder / "extract.csv"
+        _gapura(environment, "simulate", "--people", str(count), "--extract", str(extract))
+        for run in ("first run", "nothing changed"):
+            begin = time.perf_counter()
+            said = _gapura(environment, "reconcile", "dukcapil", "--extract", str(extract))
+            seconds = time.perf_counter() - begin
+            figures = re.search(r"(\d+) of \d+ people checked.*?(\d+) statuses changed", said, re.DOTALL)
+            if figures is None:
+                sys.exit(f"the run did not end as it should:\n{said}")
+            print(f"{run}: {seconds:.1f} s, {int(figures[1]) / seconds:,.0f} people/s; {figures[0]}")
+        largest_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        print(f"largest process: {largest_kib / 1024:.0f} MiB")
+
+
+def _stock(url: str, file: Path, count: int) -> None:
+    generate_people(file, count, _SEED, with_personas=True)
+    database = Database(url)
+    migrate(database)
+    load_regions(database)
+    import_registry(database, file, as_of=_AS_OF)
+    database.close()
+
+
+def _gapura(environment: dict[str, str], *arguments: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        sys.exit(ended.stdout + ended.stderr)
+    return ended.stdout
+
+
+if __name__ == "__main__":
+    main()
