@@ -236,8 +236,8 @@ def finding_not_covered(agreement: Agreement) -> Deny:
     return Deny(
         "finding_not_covered",
         Text(
-            f"{agreement.cited.id} tidak mencakup temuan itu, atau temuan itu tidak ada.",
-            f"{agreement.cited.en} does not cover that finding, or there is none.",
+            f"{agreement.cited.id} tidak mencakup temuan atau wilayah itu, atau temuan itu tidak ada.",
+            f"{agreement.cited.en} does not cover that finding or region, or there is no such finding.",
         ),
         Text(
             "Ambil temuan wilayah Anda sendiri dari GET /v1/findings.",

@@ -13,12 +13,14 @@ from gateway.api.leaving import Leaving
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
 from gateway.reconciliation.findings import FindingAnswer, FindingState
+from gateway.reconciliation.kinds import KINDS
 from gateway.reconciliation.regional import PageQuestion, RegionalFindings, Report
 from policies.agreement import FINDINGS
 
 _PATH = "/v1/findings"
 _MOST = 500
 _NIK_DIGITS = 16
+_ANY_KIND = f"^({'|'.join(KINDS)})$"
 _Purpose = Annotated[
     str, Field(min_length=1, max_length=64, description="A purpose of one of your agreements.")
 ]
@@ -117,7 +119,7 @@ def findings_router(regional: RegionalFindings, leave: Leaving, bearer: BearerCh
         region: Annotated[
             str | None, Query(pattern=r"^\d{2}(\.\d{2})?$", description="One of your regions, such as 35.78.")
         ] = None,
-        kind: Annotated[str | None, Query(max_length=32, pattern=r"^[a-z_]+$")] = None,
+        kind: Annotated[str | None, Query(pattern=_ANY_KIND, description="Of these kinds only one.")] = None,
         limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
         after: Annotated[UUID | None, Query(description="`next` of the page before.")] = None,
     ) -> Response:

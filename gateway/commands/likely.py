@@ -29,9 +29,19 @@ rules_app = typer.Typer(
 )
 _Candidate = Annotated[UUID, typer.Argument(metavar="ID", help="The candidate's id.", show_default=False)]
 _Rule = Annotated[UUID, typer.Argument(metavar="ID", help="The rule's id.", show_default=False)]
-_As = Annotated[str, typer.Option("--as", help="The staff account as whom you act.", show_default=False)]
+_As = Annotated[
+    str,
+    typer.Option(
+        "--as", help="Your staff account: an operator, to approve a rule an approver.", show_default=False
+    ),
+]
 _Reason = Annotated[str, typer.Option(help="Why, for the audit log; names no person.", show_default=False)]
 _WIDTH = 160
+_PROPOSED = {"accept": "the likely one", "review": "look closely", "refuse": "unlikely"}
+_HOW_TO_READ = (
+    "Bits: how much a trait speaks for this person (+) or against. The probability then weighs the candidate "
+    "against every rival, on both sides, and against nobody at all; it decides nothing."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -131,10 +141,12 @@ def _queue(waiting: Sequence[Waiting]) -> Table:
 
 def _side_by_side(found: Sequence[Candidate]) -> Table:
     """A column for each candidate, a row for each reason: words in both languages, and bits."""
-    table = Table("", *(f"{one.rank}." for one in found), box=SIMPLE_HEAD, show_edge=False)
+    table = Table(
+        "", *(f"{one.rank}." for one in found), box=SIMPLE_HEAD, show_edge=False, caption=_HOW_TO_READ
+    )
     table.add_row("id", *(str(one.id) for one in found))
     table.add_row("", *(one.state for one in found))
-    table.add_row("probability", *(f"{one.probability:.1%} ({one.proposal})" for one in found))
+    table.add_row("probability", *(f"{one.probability:.1%} ({_PROPOSED[one.proposal]})" for one in found))
     for reasons in zip(*(one.reasons for one in found), strict=False):
         trait = reasons[0]["trait"]
         told = (f"{one['bits']:+.1f}  {one['words']['id']} / {one['words']['en']}" for one in reasons)

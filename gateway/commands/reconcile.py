@@ -175,10 +175,8 @@ def cancel(run_id: _Id, acting_as: AsOperator = None, reason: _Reason = "") -> N
 def _print_run(run: Run) -> None:
     print(f"{run.id}: {run.state}" + (f": {run.failure}" if run.failure else ""))
     of = f" of {run.people}" if run.people is not None else ""
-    print(
-        f"  {run.checked}{of} people checked, as of {run.as_of or 'today'}; {run.changed} statuses changed;"
-    )
-    print(f"  {run.opened} findings opened, {run.closed} closed")
+    print(f"  {run.checked}{of} people gone through, as of {run.as_of or 'today'}")
+    print(f"  {run.changed} statuses changed; {run.opened} findings opened, {run.closed} closed")
     for word, count in sorted(run.counts.items(), key=lambda item: -item[1]):
         print(f"    {count:>12,}  {word.replace('_', ' ')}")
     for problem in run.problems:

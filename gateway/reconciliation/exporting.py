@@ -21,7 +21,7 @@ from gateway.database import Database
 from gateway.errors import BadInput
 from gateway.reconciliation.kinds import KINDS
 from gateway.reconciliation.registry_rows import within
-from gateway.reconciliation.runs import Run
+from gateway.reconciliation.runs import Run, refuse_uninhabited
 from gateway.reconciliation.statuses import MEANINGS, Status
 from gateway.reconciliation.tables import findings
 from gateway.registry.tables import people
@@ -63,6 +63,8 @@ def export_regency(database: Database, regency: str, folder: Path) -> tuple[Path
     """Write `findings-CODE.csv` and its schema; the CSV and the findings in it. Raises BadInput."""
     if not is_region_code(regency) or len(regency) != _REGENCY_CHARS:
         raise BadInput("Expected the code of one regency, such as 35.78.")
+    with database.reading() as connection:
+        refuse_uninhabited(connection, regency)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"findings-{regency}.csv"
     with _private(path) as file:

@@ -14,11 +14,12 @@ from datetime import date, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
 from gateway.reconciliation.tables import reconciliation_chunks, reconciliation_runs
+from gateway.registry.tables import people
 from gateway.staff.acts import Act, RecordAct, record_in_audit_log
 from gateway.staff.roles import Staff
 from policies.regions import is_region_code
@@ -122,6 +123,8 @@ class Runs:
                     raise Conflict("This Idempotency-Key has made a run with another order: use a new key.")
                 return earlier
             self._refuse_second(connection)
+            if order.region is not None:
+                refuse_uninhabited(connection, order.region)
             connection.execute(
                 _runs.insert().values(
                     id=run_id,
@@ -227,6 +230,16 @@ def _check(order: Order) -> None:
         raise BadInput("Expected either an extract or a live run: give one of the two.")
     if order.region is not None and not is_region_code(order.region):
         raise BadInput("region: expected a dotted code of Kemendagri, such as 35 or 35.78.")
+
+
+def refuse_uninhabited(connection: Connection, region: str) -> None:
+    """Raise BadInput for a region in which the registry knows nobody: as good as always a slip."""
+    code = people.c.region_code
+    lives_there = or_(code == region, code.startswith(f"{region}.", autoescape=True))
+    if connection.execute(select(people.c.id).where(lives_there).limit(1)).first() is None:
+        raise BadInput(
+            f"region: expected one where people of the registry live, got {region}; look at it again."
+        )
 
 
 @dataclass(frozen=True, slots=True)

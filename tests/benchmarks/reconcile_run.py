@@ -47,10 +47,11 @@ def main() -> None:
             begin = time.perf_counter()
             said = _gapura(environment, "reconcile", "dukcapil", "--extract", str(extract))
             seconds = time.perf_counter() - begin
-            figures = re.search(r"(\d+) of \d+ people checked.*?(\d+) statuses changed", said, re.DOTALL)
+            figures = re.search(r"(\d+) of \d+ people gone through.*?(\d+) statuses changed", said, re.DOTALL)
             if figures is None:
                 sys.exit(f"the run did not end as it should:\n{said}")
-            print(f"{run}: {seconds:.1f} s, {int(figures[1]) / seconds:,.0f} people/s; {figures[0]}")
+            told = " ".join(figures[0].split())
+            print(f"{run}: {seconds:.1f} s, {int(figures[1]) / seconds:,.0f} people/s; {told}")
         largest_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         print(f"largest process: {largest_kib / 1024:.0f} MiB")
 

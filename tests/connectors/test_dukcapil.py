@@ -201,7 +201,7 @@ async def test_a_question_without_anything_to_compare_costs_no_call(
     connector: DukcapilConnector, simulator: DukcapilSimulator, ledger: DictLedger
 ) -> None:
     nameless = subject(WULANDARI, full_name=None)
-    malformed = replace(nameless, nik="35780104")
+    malformed = nameless._replace(nik="35780104")
     assert [values(o) for o in await ask(connector, nameless, fields=NAME)] == [{"dukcapil_full_name": None}]
     assert await ask(connector, malformed) == [NotFound()]
     assert (simulator.calls, ledger.made) == (0, {})

@@ -230,8 +230,8 @@ def test_migrating_fills_an_empty_store_once_and_says_so(tmp_path: Path) -> None
         assert result.exit_code == 0, result.output
         return result.output
 
-    assert f"filled from {SHIPPED}: 13 policies are in force" in migrated()
-    assert f"The store holds 13 policies already; {SHIPPED} was not read" in migrated()
+    assert f"filled from {SHIPPED}: 14 policies are in force" in migrated()
+    assert f"The store holds 14 policies already; {SHIPPED} was not read" in migrated()
 
 
 def test_what_is_handed_in_can_be_withdrawn_or_handed_back(gapura: Run, widened: Path) -> None:

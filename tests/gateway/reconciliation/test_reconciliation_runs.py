@@ -233,6 +233,7 @@ def test_a_run_that_failed_says_why_and_can_be_resumed(database: Database, tmp_p
 
 
 def test_one_run_at_a_time_and_a_key_makes_one(database: Database) -> None:
+    settle(database, crowd(2))
     runs = Runs(database, now)
     order = Order("live", region="35.78")
     first = runs.submit(INSTALLATION, order, "key-1")
@@ -245,3 +246,11 @@ def test_one_run_at_a_time_and_a_key_makes_one(database: Database) -> None:
         runs.pause(INSTALLATION, uuid4())
     with pytest.raises(BadInput):
         runs.submit(INSTALLATION, Order("live", region="3578"))
+
+
+def test_a_region_where_nobody_lives_is_taken_for_a_slip(database: Database) -> None:
+    settle(database, crowd(2))
+    with pytest.raises(BadInput, match="where people of the registry live, got 35.07;"):
+        Runs(database, now).submit(INSTALLATION, Order("live", region="35.07"))
+    with pytest.raises(BadInput, match="got 99"):
+        Runs(database, now).submit(INSTALLATION, Order("live", region="99"))
