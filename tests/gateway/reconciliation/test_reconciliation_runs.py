@@ -250,7 +250,7 @@ def test_one_run_at_a_time_and_a_key_makes_one(database: Database) -> None:
 
 def test_a_region_where_nobody_lives_is_taken_for_a_slip(database: Database) -> None:
     settle(database, crowd(2))
-    with pytest.raises(BadInput, match="where people of the registry live, got 35.07;"):
+    with pytest.raises(BadInput, match="where people of the registry live, got 35"):
         Runs(database, now).submit(INSTALLATION, Order("live", region="35.07"))
     with pytest.raises(BadInput, match="got 99"):
         Runs(database, now).submit(INSTALLATION, Order("live", region="99"))
