@@ -1,8 +1,9 @@
 """Each person of the registry beside the record that the population register has under the same NIK. Pure.
 
-One expression, run and distributed by whatever engine its tables belong to. The result says verdicts, a
-status and where a person went, and MUST NOT carry an element of the population register. Who has no record of
-their own here is looked for by name elsewhere (`linking`): this module never guesses who somebody is.
+Expressions for whatever engine their tables belong to: `pairs`, then `elements.with_verdicts`, `judged` and
+`everybody`; `stepwise` has them worked out. The result says verdicts, a status and where a person went, and
+MUST NOT carry an element of the population register. Who has no record of their own here is looked for by
+name elsewhere (`linking`): this module never guesses who somebody is.
 
 A NIK that is right to the digit may still be another's: a child entered with a parent's number, two sisters
 exchanged. The record is then *another person's*, and says nothing of this one. It is so if
@@ -33,31 +34,12 @@ _WITH_DATE = (Status.DECEASED, Status.MOVED, Status.INACTIVE)
 _AGREES = (Verdict.SAME, Verdict.VARIANT)
 
 
-def compare(
-    registry: ir.Table, extract: ir.Table, regions: ir.Table, *, complete: bool = True, once: bool = False
-) -> ir.Table:
-    """The status, the verdicts and the whereabouts of every person of the registry: one row each.
-
-    Columns: person_id, regency (the registry's), status, a verdict for every element, state_since, and
-    region_moved_to (a regency; empty when not moved, or abroad). All verdicts of a person without a record
-    are `missing`; a person whose NIK is another's has `unknown_nik` with the verdicts that show it.
-
-    `complete` is False when a part of the extract could not be read: a NIK that was not found is then not yet
-    checked, as it may stand in that part. `once` says that each NIK of the extract is known to be 16 digits
-    and to stand there once, which saves finding out.
-
-    It is `pairs`, `elements.with_verdicts`, `judged` and `everybody` in one. An engine that keeps what each
-    found before it goes on is several times quicker: see `stepwise`.
-    """
-    verdicts = elements.with_verdicts(pairs(registry, extract, once=once), regions)
-    return everybody(registry, judged(verdicts, complete=complete))
-
-
 def pairs(registry: ir.Table, extract: ir.Table, *, once: bool = False) -> ir.Table:
     """Whoever is not plainly matched, beside the record of the same NIK, if there is one.
 
     Plainly matched is whose elements are all known and equal to the byte, and of whom nothing else is to be
-    said. Holds people, as the registry and the extract do.
+    said. `once` says that each NIK of the extract is known to be 16 digits and to stand there once, which
+    saves finding out. Holds people, as the registry and the extract do.
     """
     records = extract.mutate(nik_repeated=ibis.literal(False)) if once else each_nik_once(extract)
     names = (*ELEMENTS.values(), "person_state", "state_since", "nik_repeated")
@@ -79,7 +61,12 @@ def pairs(registry: ir.Table, extract: ir.Table, *, once: bool = False) -> ir.Ta
 
 
 def judged(people: ir.Table, *, complete: bool = True) -> ir.Table:
-    """What `compare` says of pairs with their verdicts. Some turn out to be matched, all of it the same."""
+    """The status of pairs with their verdicts; some turn out to be matched, all of it the same.
+
+    All verdicts of a person without a record are `missing`; a person whose NIK is another's has `unknown_nik`
+    with the verdicts that show it. `complete` is False when a part of the extract could not be read: a NIK
+    that was not found is then not yet checked, as it may stand in that part.
+    """
     people = people.mutate(another=_another_person(people))
     people = people.mutate(own=people.several_hold & people.record_number.notnull() & ~people.another)
     # Of those who hold a NIK together, whom the record is clearly not do not count: a clerk's slip in one

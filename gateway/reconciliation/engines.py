@@ -52,13 +52,14 @@ def open_engine(
 
 
 def kept(engine: BaseBackend, rows: ir.Table, name: str) -> ir.Table:
-    """The rows, worked out once and kept in the engine's own memory or spill until it is closed.
+    """The rows, worked out once and kept in the engine's own memory or spill.
 
-    DuckDB works in batches, and far quicker through full ones: rows that are rare among others are worth
-    keeping before anything costly is done to them.
+    Until the engine is closed, or others are kept under the name. DuckDB works in batches, and far quicker
+    through full ones: rows that are rare among others are worth keeping before anything costly is done to
+    them.
     """
     if engine.name == "duckdb":
-        return engine.create_table(name, rows, temp=True)
+        return engine.create_table(name, rows, temp=True, overwrite=True)
     return rows.cache()
 
 

@@ -2,7 +2,7 @@
 
 The rows that need a closer look are rare among all, and an engine that meets them one by one in every batch
 spends most of its time on calls; a plan of all steps at once also takes longer to make than to run. MUST NOT
-say what a step is: that is `compare`, and `compare.compare` has the same result in one expression.
+say what a step is: that is `compare`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ def compared(
     complete: bool = True,
     once: bool = False,
 ) -> ir.Table:
-    """As `compare.compare`; once for each engine that is opened, as it keeps tables of its own names."""
+    """The status, the verdicts and the whereabouts of every person of the registry: one row each.
+
+    Columns: person_id, regency (the registry's), status, a verdict for every element, state_since, and
+    region_moved_to (a regency; empty when not moved, or abroad). `complete` as in `compare.judged`, `once` as
+    in `compare.pairs`. Good until the next comparison on the same engine, which keeps its own steps instead.
+    """
     noted = noteworthy(engine, registry, extract, regions, complete=complete, once=once)
     return everybody(registry, noted)
 

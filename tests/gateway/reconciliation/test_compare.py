@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from gateway.reconciliation.compare import compare
 from gateway.reconciliation.engines import open_engine
 from gateway.reconciliation.statuses import ELEMENTS, Status
-from gateway.reconciliation.stepwise import noteworthy
+from gateway.reconciliation.stepwise import compared, noteworthy
 from tests.gateway.reconciliation.invented_pairs import RENAMED, invented, tables
 from tests.gateway.reconciliation.slow_reconciler import reconcile
 
@@ -34,7 +33,7 @@ def _rows(engine: Any, table: Any) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(("seed", "complete"), [(1, True), (2, False), (3, True)])
 def test_a_slow_reconciler_agrees_on_thousands_of_registries(engine: Any, seed: int, complete: bool) -> None:
     registry, extract = invented(seed, families=1500)
-    told = _rows(engine, compare(*tables(engine, registry, extract), complete=complete))
+    told = _rows(engine, compared(engine, *tables(engine, registry, extract), complete=complete))
     expected = reconcile(registry, extract, RENAMED, complete=complete)
     assert told.keys() == expected.keys()
     differing = [
@@ -55,7 +54,7 @@ def _shown(one: tuple[Any, ...], registry: list[dict[str, Any]], extract: list[d
 
 def test_only_those_who_are_matched_are_left_out_of_what_is_judged(engine: Any) -> None:
     registry, extract, regions = tables(engine, *invented(seed=11, families=1500))
-    everybody = _rows(engine, compare(registry, extract, regions))
+    everybody = _rows(engine, compared(engine, registry, extract, regions))
     noted = _rows(engine, noteworthy(engine, registry, extract, regions))
     assert 0 < len(noted) < len(everybody)
     assert {row["status"] for person, row in everybody.items() if person not in noted} == {Status.MATCHED}
@@ -135,7 +134,7 @@ def told(engine: Any) -> dict[str, Any]:
         holders = {case: person, **{f"{case} {n}": other for n, other in enumerate(beside)}}
         registry += [{**_PERSON, **one, "nik": nik, "person_id": name} for name, one in holders.items()]
         extract += [{**_RECORD, **record, "nik": nik} for record in records]
-    return _rows(engine, compare(*tables(engine, registry, extract)))
+    return _rows(engine, compared(engine, *tables(engine, registry, extract)))
 
 
 @pytest.mark.parametrize(("here", "there"), _SPELLINGS)
