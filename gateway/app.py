@@ -5,13 +5,9 @@ The only module that knows which connectors exist.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import platform
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
@@ -45,7 +41,7 @@ from gateway.api.edge import Edge
 from gateway.api.examples import REQUEST_EXAMPLES
 from gateway.api.exchanges import exchange_router
 from gateway.api.findings import findings_router
-from gateway.api.health import Check, health_router
+from gateway.api.health import health_router
 from gateway.api.leaving import Leaving
 from gateway.api.pseudonyms import pseudonym_router
 from gateway.api.rights import rights_router
@@ -56,10 +52,10 @@ from gateway.areas.connector import AreasConnector
 from gateway.audit.entry import SubjectHasher
 from gateway.audit.log import AuditLog
 from gateway.audit.transparency import TransparentLog, open_log
+from gateway.console.app import console_routes
 from gateway.database import Database
 from gateway.errors import SettingsInvalid
 from gateway.exchange import Exchange
-from gateway.housekeeping import Chore, collect_rarely, every_day, every_hour, every_minute, keep_house
 from gateway.installation import open_keys
 from gateway.keys import Keys
 from gateway.limits.ledger import LimitLedger
@@ -76,11 +72,10 @@ from gateway.registry.existing.connector import ExistingRegistry, open_existing_
 from gateway.registry.existing.connector import provided_by as provided_by_mapping
 from gateway.registry.existing.mapping import read_mapping
 from gateway.rights.opening import Rights, open_rights
+from gateway.serving import readiness_checks, serving, source_words
 from gateway.settings import Settings, load_settings
 from gateway.signatures.edge import SignedAnswers, SignedBearerCheck
 from gateway.sources.folder import Sources, build_sources
-from gateway.sources.last_known import forget_verdicts
-from gateway.sources.watch import SourceWatch
 from gateway.staff.opening import StaffDesk, open_staff_desk
 from gateway.telemetry import Telemetry
 
@@ -242,7 +237,7 @@ def build_app(services: Services) -> ASGIApp:
         title="Gapura",
         version=version("gapura"),
         description=_DESCRIPTION,
-        lifespan=lambda _app: _serving(services),
+        lifespan=lambda _app: serving(services),
         docs_url=None,
         redoc_url=None,
     )
@@ -252,40 +247,13 @@ def build_app(services: Services) -> ASGIApp:
     for router in (exchanges, *others, *_staff_routes(services)):
         app.include_router(router)
     app.include_router(
-        health_router(_readiness_checks(services), lambda: _source_words(services), services.telemetry)
+        health_router(readiness_checks(services), lambda: source_words(services), services.telemetry)
     )
     direct = Direct(app, exchanges, MEMBER_NAMES)
     signed = SignedAnswers(direct, keyring=services.log.keyring, clock=services.clock)
-    return Edge(signed, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
-
-
-@contextlib.asynccontextmanager
-async def _serving(services: Services) -> AsyncIterator[None]:
-    services.telemetry.event(
-        "gateway:started",
-        issuer=services.settings.issuer,
-        database="sqlite" if services.database.is_sqlite else "postgresql",
-        agreements=len(services.policies.present.agreements),
-        programmes=sorted(services.policies.present.programmes),
-        workers=services.settings.workers,
-    )
-    watch = SourceWatch(
-        services.outside,
-        services.database,
-        services.clock,
-        process=f"{platform.node()[:40]}-{os.getpid()}",
-        tell=services.telemetry.event,
-        show=services.telemetry.source_seen,
-    )
-    collect_rarely()
-    chores = keep_house(_chores(services), services.telemetry.event)
-    tasks = [asyncio.create_task(one) for one in (watch.run(), _keep_log_in_order(services), chores)]
-    yield
-    for task in tasks:
-        task.cancel()
-    await services.outside.aclose()
-    services.close()
-    services.telemetry.event("gateway:stopped")
+    served = Edge(signed, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
+    app.router.routes += console_routes(served)
+    return served
 
 
 def _consumers_routes(services: Services) -> Iterator[APIRouter]:
@@ -351,50 +319,3 @@ def registry_fields(settings: Settings) -> frozenset[str]:
     if settings.registry_file is None:
         return RegistryConnector.provides
     return provided_by_mapping(read_mapping(settings.registry_file))
-
-
-def _readiness_checks(services: Services) -> dict[str, Check]:
-    async def database() -> None:
-        await services.registry.ping()
-
-    async def schema() -> None:
-        if not await asyncio.to_thread(is_current, services.database):
-            raise SettingsInvalid(["The schema has changed under this process: restart it"])
-
-    return {"database": database, "schema": schema}
-
-
-def _source_words(services: Services) -> dict[str, str]:
-    return {
-        state.name: "not asked yet"
-        if state.reachable is None
-        else "ok"
-        if state.unavailable_since is None
-        else f"unavailable since {state.unavailable_since.isoformat(timespec='seconds')}"
-        for state in services.outside.states()
-    }
-
-
-async def _keep_log_in_order(services: Services) -> None:
-    """Give committed entries their place and sign checkpoints; a failure is told, the next step tries."""
-
-    def failed(error: BaseException) -> None:
-        services.telemetry.event("audit:not_integrated", level="error", error=type(error).__name__)
-
-    await asyncio.gather(services.log.sequencer.run(failed), services.rights.index.run(failed))
-
-
-def _chores(services: Services) -> list[Chore]:
-    def old_verdicts() -> int:
-        kept = timedelta(days=services.settings.verdicts_kept_days)
-        return forget_verdicts(services.database, services.clock() - kept)
-
-    return [
-        every_minute("spent proofs", lambda: services.bearer.forget_expired(services.clock())),
-        every_minute("ended sessions", services.staff.sessions.forget_ended),
-        every_minute("reconciliations", services.reconciling.supervision.tend),
-        every_minute("newer evidence keys", services.log.refresh),
-        every_hour("old limits", services.limits.forget_old),
-        every_hour("ended sector keys", lambda: len(services.names.keyring.destroy_ended())),
-        every_day("old verdicts", old_verdicts),
-    ]

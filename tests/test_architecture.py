@@ -90,6 +90,15 @@ def test_only_the_composition_root_knows_which_connectors_exist() -> None:
     assert _importers_of("gateway.registry.connector") == {"gateway/app.py"}
 
 
+def test_the_console_knows_nothing_but_what_the_admin_api_tells_it() -> None:
+    assert not [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in _modules("gateway/console")
+        for name in _imports(path)
+        if name.split(".")[0] in PACKAGES and not name.startswith("gateway.console")
+    ]
+
+
 def test_only_the_sources_of_the_gateway_know_which_kinds_of_source_exist() -> None:
     readers = _importers_of("connectors.registered")
     assert readers

@@ -83,6 +83,13 @@ class WhoAmI(BaseModel):
     via: str = Field(description="`password`, `oidc`, or `token:ID`.")
 
 
+class SignInWays(BaseModel):
+    """How staff can sign in here."""
+
+    password: bool
+    oidc: bool = Field(description="At the ministry's own identity provider.")
+
+
 def session_router(desk: StaffDesk) -> APIRouter:
     """The routes by which staff come and go. All of them block, so FastAPI runs them in threads."""
     router = APIRouter(tags=["staff session"])
@@ -151,6 +158,11 @@ def _provider_routes(
         if provider is None:
             raise NotFound("No identity provider is configured (GAPURA_OIDC_ISSUER): sign in by password.")
         return provider
+
+    @router.get("/admin/v1/session/ways")
+    def ways() -> SignInWays:
+        """How staff can sign in here, for whoever draws a sign-in page."""
+        return SignInWays(password=True, oidc=provider is not None)
 
     @router.get(
         "/admin/v1/session/oidc/start",

@@ -1,0 +1,104 @@
+"""The admin API, asked within the process: the console's only source, and the only way in which it acts.
+
+A question is a whole HTTP request with the browser's own cookie, so whoever may not ask the API may not ask
+through a page either. MUST NOT keep anything between two questions: no cookie, no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+from starlette.types import ASGIApp
+
+# Nobody resolves it: the transport calls the application directly.
+_ORIGIN = "http://console.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API answered to a question that it took."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The answer's document; None where there is none."""
+        return orjson.loads(self.content) if self.content else None
+
+    @property
+    def etag(self) -> str:
+        """The state that an `If-Match` would name; empty where the answer has none."""
+        return str(self.headers.get("etag", ""))
+
+
+class ApiProblem(Exception):  # noqa: N818 - named for what the API sent
+    """The API refused: its status and its problem details (RFC 9457), in the visitor's language."""
+
+    def __init__(self, status: int, members: Mapping[str, Any]) -> None:
+        super().__init__(members.get("code", status))
+        self.status = status
+        self.members = members
+
+    @property
+    def code(self) -> str:
+        """What went wrong, as a program knows it."""
+        return str(self.members.get("code", ""))
+
+    @property
+    def about_input(self) -> bool:
+        """Whether whoever filled in a form can mend it there, so that the form should be shown again."""
+        return self.status in {400, 409, 413, 422, 428} or self.code == "csrf_token_missing"
+
+    def at(self, pointer: str) -> str | None:
+        """What is wrong at one place of what was sent (a JSON pointer), or below it."""
+        for one in self.members.get("errors") or ():
+            if one["pointer"] == pointer or one["pointer"].startswith(f"{pointer}/"):
+                return f"{one['expected']}; {one['remedy']}"
+        return None
+
+
+class Api:
+    """Asks the application that it is given. One for all visits."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+    ) -> Answer:
+        """One question. Raises ApiProblem for whatever is not a success.
+
+        `params` that are None are left out; `body` is sent as JSON.
+        """
+        sent = dict(headers)
+        content = b""
+        if method not in {"GET", "HEAD"}:
+            content = orjson.dumps({} if body is None else body)
+            sent["content-type"] = "application/json"
+        chosen = {name: value for name, value in (params or {}).items() if value is not None}
+        request = httpx.Request(method, _ORIGIN + path, params=chosen, headers=sent, content=content)
+        response = await self._transport.handle_async_request(request)
+        answer = Answer(response.status_code, response.headers, await response.aread())
+        if response.is_success or response.is_redirect:
+            return answer
+        raise ApiProblem(answer.status, _members(answer))
+
+
+def _members(answer: Answer) -> Mapping[str, Any]:
+    try:
+        members = answer.json
+    except orjson.JSONDecodeError:
+        return {}
+    return members if isinstance(members, dict) else {}

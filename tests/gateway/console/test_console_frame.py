@@ -1,0 +1,107 @@
+"""The frame of the console: who gets in, what leaves with every page, and what another site cannot do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gateway.console.conftest import Office
+
+
+def test_sends_whoever_is_not_signed_in_to_the_sign_in_and_back(office: Office) -> None:
+    browser = office.stranger()
+    seen = browser.open("/console?range=30d")
+    assert seen.path == "/console/sign-in?next=%2Fconsole%3Frange%3D30d"
+    seen = browser.send(seen, "Sign in", id="operator", password=office.passwords["operator"])
+    assert seen.status == 200
+    assert seen.path == "/console?range=30d"
+
+
+def test_a_wrong_password_keeps_the_id_and_says_so_without_saying_which_was_wrong(office: Office) -> None:
+    seen = office.stranger().sign_in("operator", "wrong")
+    assert seen.status == 401
+    assert seen.form("Sign in").fields["id"] == ["operator"]
+    assert seen.form("Sign in").fields["password"] == [""]
+    unknown = office.stranger().sign_in("nobody", "wrong")
+    assert unknown.status == 401
+    assert unknown.text == seen.text
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://example.org/", "//example.org", "/console/../v1", "/console\\@example.org", "/admin"],
+)
+def test_a_sign_in_leads_to_a_page_of_the_console_and_nowhere_else(office: Office, elsewhere: str) -> None:
+    browser = office.stranger()
+    seen = browser.send(
+        browser.open("/console/sign-in"),
+        "Sign in",
+        id="operator",
+        password=office.passwords["operator"],
+        next=elsewhere,
+    )
+    assert seen.path == "/console"
+
+
+def test_signing_out_ends_the_session_on_the_server(office: Office) -> None:
+    browser = office.stranger()
+    seen = browser.sign_in("operator", office.passwords["operator"])
+    before = dict(browser.cookies)
+    seen = browser.send(seen, "Sign out")
+    assert "You have signed out." in seen.text
+    browser.cookies.update(before)
+    assert browser.open("/console").path.startswith("/console/sign-in")
+
+
+def test_a_form_of_another_site_changes_nothing(office: Office) -> None:
+    browser = office.browser("operator")
+    token = browser.open("/console").form("Sign out").fields["csrf_token"][0]
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://example.org"},
+        {"origin": "null"},
+    ):
+        assert browser.post("/console/sign-out", headers, csrf_token=token).status == 403
+    assert (
+        browser.post("/console/sign-out", {"sec-fetch-site": "same-origin"}, csrf_token="wrong").status == 403
+    )
+    assert browser.open("/console").path == "/console"
+
+
+def test_every_page_forbids_whatever_is_not_its_own(office: Office) -> None:
+    for path in ("/console", "/console/sign-in", "/console/no-such-page"):
+        headers = office.browser("operator").open(path).response.headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
+
+
+def test_the_language_is_indonesian_until_another_is_chosen_and_stays(office: Office) -> None:
+    browser = office.stranger(language="")
+    assert browser.open("/console/sign-in").html.count('<html lang="id">') == 1
+    seen = browser.send(browser.open("/console/sign-in?next=%2Fconsole%2Fmap"), "EN")
+    assert '<html lang="en">' in seen.html
+    assert seen.path == "/console/sign-in?next=%2Fconsole%2Fmap"
+    assert '<html lang="en">' in browser.open("/console/sign-in").html
+
+
+def test_an_address_that_names_nothing_is_told_as_a_page(office: Office) -> None:
+    seen = office.browser("operator").open("/console/no-such-page")
+    assert seen.status == 404
+    assert "There is no such page" in seen.text
+
+
+def test_files_are_kept_for_ever_because_their_address_names_their_content(office: Office) -> None:
+    html = office.browser("operator").open("/console").html
+    address = html.split('href="/console/static/console.css', 1)[1].split('"', 1)[0]
+    answer = office.gateway.http.get(f"{office.gateway.url}/console/static/console.css{address}")
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    assert office.gateway.http.get(f"{office.gateway.url}/console/static/%2e%2e/app.py").status_code == 404
+
+
+def test_the_root_leads_to_the_console(office: Office) -> None:
+    assert office.stranger().open("/").path.startswith("/console/sign-in")
