@@ -20,7 +20,7 @@ python_packages() { # FOLDER NAME
 }
 
 command -v node >/dev/null && command -v npm >/dev/null || debian_packages nodejs npm
-npm_packages tests/clients 'the independent OAuth clients'
+npm_packages tests/clients 'the independent OAuth clients and axe'
 npm_packages tests/clients/oidc-provider 'an OpenID provider'
 npm_packages tests/clients/koop 'the map server Koop' &
 koop=$!
@@ -28,6 +28,7 @@ koop=$!
 python_packages tests/clients/pygeoapi 'the map server pygeoapi' || rm -rf tests/clients/pygeoapi/.venv
 command -v mapserv >/dev/null || (debian_packages cgi-mapserver) || true
 command -v java >/dev/null || (debian_packages openjdk-17-jre-headless) || true
+command -v chromium >/dev/null || (debian_packages chromium) || true
 [ -e /usr/lib/nginx/modules/ngx_http_js_module.so ] || (debian_packages nginx libnginx-mod-http-js) || true
 wait "$koop"
 

@@ -1,0 +1,97 @@
+"""Every screen in a real browser, in both languages and on a phone: nothing found by axe, nothing forbidden.
+
+TEST_PICTURES=FOLDER keeps a picture of each, to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from gateway.console.screens import SCREENS
+from tests.gateway.console.chromium import Desk, chromium, needs_chromium
+from tests.gateway.console.conftest import Office
+
+pytestmark = needs_chromium
+
+# Every address without a parameter; those with one are met in the stories.
+_ADDRESSES = sorted(
+    f"/console{page.path}"
+    for screen in SCREENS
+    for page in screen.PAGES
+    if page.method == "GET" and "{" not in page.path and page.signed_in
+)
+_PHONE = {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True}
+_LARGEST_BYTES = 150 * 1024
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=["id", "en"])
+def desk(request: pytest.FixtureRequest, browser: Browser, office: Office) -> Iterator[Desk]:
+    somebody = Desk(browser, office, language=request.param).sign_in("operator")
+    yield somebody
+    somebody.close()
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser, office: Office) -> Iterator[Desk]:
+    somebody = Desk(browser, office, language="id", **_PHONE).sign_in("operator")
+    yield somebody
+    somebody.close()
+
+
+@pytest.mark.parametrize("address", _ADDRESSES)
+def test_axe_finds_nothing_on_a_screen(desk: Desk, address: str) -> None:
+    page = desk.open(address)
+    language = page.locator("html").get_attribute("lang")
+    desk.picture(f"{address.strip('/').replace('/', '-')}-{language}")
+    assert desk.barriers() == []
+
+
+@pytest.mark.parametrize("address", _ADDRESSES)
+def test_a_screen_fits_on_a_phone(phone: Desk, address: str) -> None:
+    page = phone.open(address)
+    phone.picture(f"{address.strip('/').replace('/', '-')}-phone")
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, "the page itself must not scroll sideways"
+
+
+@pytest.mark.parametrize("address", _ADDRESSES)
+def test_a_page_is_small_before_maps_and_charts(office: Office, address: str) -> None:
+    """Counted as the browser gets it, without compression: proxies make it smaller still."""
+    seen = office.browser("operator").open(address)
+    kept = office.gateway.http
+    files = {
+        part.split('"', 1)[0]
+        for mark in ('src="/console/static/', 'href="/console/static/')
+        for part in seen.html.split(mark)[1:]
+    }
+    sizes = {name: len(kept.get(f"{office.gateway.url}/console/static/{name}").content) for name in files}
+    assert len(seen.response.content) + sum(sizes.values()) <= _LARGEST_BYTES, sizes
+    assert any(name.startswith("console.css") for name in sizes)
+
+
+def test_sign_in_is_free_of_barriers_too(browser: Browser, office: Office) -> None:
+    nobody = Desk(browser, office)
+    nobody.open("/console/sign-in")
+    assert nobody.barriers() == []
+    nobody.picture("sign-in-id")
+    nobody.close()
+
+
+@pytest.mark.parametrize("address", _ADDRESSES)
+def test_reading_pages_say_the_same_without_scripts(browser: Browser, office: Office, address: str) -> None:
+    plain = Desk(browser, office, java_script_enabled=False).sign_in("operator")
+    answer = plain.page.goto(address)
+    assert answer is not None
+    assert answer.status == 200
+    assert plain.page.locator("h1").count() == 1
+    assert plain.page.locator("nav.side a[aria-current]").count() == 1
+    plain.close()
