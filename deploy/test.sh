@@ -28,6 +28,7 @@ koop=$!
 python_packages tests/clients/pygeoapi 'the map server pygeoapi' || rm -rf tests/clients/pygeoapi/.venv
 command -v mapserv >/dev/null || (debian_packages cgi-mapserver) || true
 command -v java >/dev/null || (debian_packages openjdk-17-jre-headless) || true
+[ -x /usr/sbin/pgbouncer ] || (debian_packages pgbouncer) || true
 command -v chromium >/dev/null || (debian_packages chromium) || true
 [ -e /usr/lib/nginx/modules/ngx_http_js_module.so ] || (debian_packages nginx libnginx-mod-http-js) || true
 wait "$koop"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Connection,
     DateTime,
     Dialect,
@@ -99,10 +100,11 @@ class Database:
     the busy timeout.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
-        parsed = make_url(url)
-        if parsed.drivername in {"postgresql", "postgres"}:
-            parsed = parsed.set(drivername="postgresql+psycopg")
+    def __init__(self, url: str, *, pool_size: int = 5, direct_url: str = "") -> None:
+        """`direct_url` leads past the pooler, in transaction mode, to which `url` then leads."""
+        parsed = _with_driver(url)
+        # A pooler gives every transaction another session: nothing may be left in one, prepared or set.
+        self.is_pooled = bool(direct_url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._write_lock = threading.Lock() if self.is_sqlite else None
         self._to_close: list[Callable[[], None]] = []
@@ -112,13 +114,11 @@ class Database:
             )
             _prepare_sqlite(self.engine)
         else:
-            self.engine = create_engine(
-                parsed,
-                pool_size=pool_size,
-                max_overflow=pool_size,
-                pool_pre_ping=True,
-                connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
-            )
+            self.engine = _postgres_engine(parsed, pool_size, may_prepare=not self.is_pooled)
+        # For what lasts as long as its session, such as a lock; connects when it is first used.
+        self.session_engine = (
+            _postgres_engine(_with_driver(direct_url), pool_size) if self.is_pooled else self.engine
+        )
 
     def is_missing(self) -> bool:
         """Whether the database is an SQLite file that does not exist: opening it would make an empty one."""
@@ -179,6 +179,23 @@ class Database:
         for close in self._to_close:
             close()
         self.engine.dispose()
+        self.session_engine.dispose()
+
+
+def _with_driver(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.drivername in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _postgres_engine(url: URL, pool_size: int, *, may_prepare: bool = True) -> Engine:
+    connecting: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
+    if not may_prepare:
+        connecting["prepare_threshold"] = None
+    return create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=connecting
+    )
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -42,6 +42,7 @@ _CONNECTION_GONE = "The database did not answer; nothing was changed."
 _BEGIN, _COMMIT = b"BEGIN", b"COMMIT"
 # Many times the statements of a lane; the registry's come from agreements, and go with them.
 _TEXTS_KEPT = 1024
+_PREPARES_AFTER = 5  # the driver's own default, for what is not said to be prepared at once
 # As SQLAlchemy writes parameters for this driver. Binary ones need no escaping: an audit entry has hundreds
 # of quotes.
 _TEXT_PARAMETER = re.compile(rb"%\((\w+)\)s")
@@ -110,6 +111,8 @@ class _PostgresLane:
         url = database.engine.url.set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
         self._dialect = database.engine.dialect
+        # A pooler refuses settings of a session and loses what is prepared in one: there, every commit waits.
+        self._is_pooled = database.is_pooled
         # One plan for any number of texts in an array: planning costs more than most of these statements.
         settings = {"plan_cache_mode": "force_generic_plan", "timezone": "UTC"}
         if not durable:
@@ -201,7 +204,8 @@ class _PostgresLane:
                 self._connection = await psycopg.AsyncConnection.connect(
                     self._conninfo,
                     autocommit=True,
-                    options=self._options,
+                    options="" if self._is_pooled else self._options,
+                    prepare_threshold=None if self._is_pooled else _PREPARES_AFTER,
                     connect_timeout=CONNECT_TIMEOUT_S,
                 )
             except psycopg.Error:

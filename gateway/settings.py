@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL of PostgreSQL or SQLite; empty means SQLite in the home folder."
     )
+    database_direct_url: str = Field(
+        "",
+        description="URL of the same PostgreSQL without a pooler between, where database_url leads to "
+        "PgBouncer in transaction mode; empty means that database_url leads to the server itself.",
+    )
     public_url: HttpUrl | None = Field(
         None,
         description="The address consumers use, without a path. It is the OAuth issuer, and DPoP proofs are "
@@ -162,6 +167,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home.resolve() / 'gapura.db'}"
 
     @property
+    def session_database_url(self) -> str:
+        """The URL for what needs sessions of its own (commands, migrations, locks): never of a pooler."""
+        return self.database_direct_url or self.effective_database_url
+
+    @property
     def sources_file(self) -> Path | None:
         """The sources.toml that is really read; None where there is none, and no source is asked."""
         own = self.home / SOURCES_FILE
@@ -228,11 +238,7 @@ def is_safe_address(address: str) -> bool:
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     """What is wrong although each setting is right by itself."""
-    url = settings.effective_database_url
-    if url.partition(":")[0].partition("+")[0] not in _DATABASES:
-        yield "GAPURA_DATABASE_URL: expected postgresql://... or sqlite:///..."
-    if settings.workers > 1 and url.startswith("sqlite"):
-        yield "GAPURA_WORKERS is more than 1, which needs PostgreSQL: set GAPURA_DATABASE_URL, or 1 worker"
+    yield from _contradictions_of_databases(settings)
     if bool(settings.oidc_issuer) != bool(settings.oidc_client_id):
         yield "GAPURA_OIDC_ISSUER and GAPURA_OIDC_CLIENT_ID: expected both, or neither"
     if settings.oidc_issuer and not is_safe_address(settings.oidc_issuer):
@@ -243,6 +249,18 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "GAPURA_MTLS_URL: expected https://..., there is no certificate without TLS"
     if not (settings.policies / "fields.yaml").is_file():
         yield f"GAPURA_POLICIES: no fields.yaml in {settings.policies}"
+
+
+def _contradictions_of_databases(settings: Settings) -> Iterator[str]:
+    url = settings.effective_database_url
+    if url.partition(":")[0].partition("+")[0] not in _DATABASES:
+        yield "GAPURA_DATABASE_URL: expected postgresql://... or sqlite:///..."
+    if settings.database_direct_url:
+        for name in ("database_url", "database_direct_url"):
+            if not getattr(settings, name).startswith("postgres"):
+                yield f"{_PREFIX}{name.upper()}: with GAPURA_DATABASE_DIRECT_URL, expected postgresql://..."
+    if settings.workers > 1 and url.startswith("sqlite"):
+        yield "GAPURA_WORKERS is more than 1, which needs PostgreSQL: set GAPURA_DATABASE_URL, or 1 worker"
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.certificates import Authority
+from tests.listening import wait_until_it_listens
 
 SHIPPED = Path(__file__).parents[1] / "deploy" / "nginx"
 # The address from which this nginx calls the gateway: it is trusted, the tests' own 127.0.0.1 is not.
@@ -23,7 +22,6 @@ ADDRESS = "127.0.0.2"
 
 _PROGRAM = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 _SCRIPTING = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
-_START_TIMEOUT_S = 10
 # What Debian's nginx.conf says elsewhere: where files go, and which modules are there.
 _MAIN = Template("""\
 $user
@@ -51,8 +49,10 @@ needs_nginx = pytest.mark.skipif(
 
 
 @contextmanager
-def nginx(folder: Path, port: int, *, upstream: str, clients: Authority, site: Authority) -> Iterator[None]:
-    """nginx at https://127.0.0.1:`port` before `upstream`; `site` certifies it, `clients` certifies them."""
+def nginx(
+    folder: Path, port: int, *, upstream: str, clients: Authority, site: Authority, second: str | None = None
+) -> Iterator[None]:
+    """nginx at https://127.0.0.1:`port` before one node or two; `site` certifies it, `clients` partners."""
     certificate, key = site.issue("127.0.0.1").write(folder, "site")
     trusted, _ = clients.root.write(folder, "clients")
     shipped = Template((SHIPPED / "gapura.conf.template").read_text(encoding="utf-8"))
@@ -63,6 +63,7 @@ def nginx(folder: Path, port: int, *, upstream: str, clients: Authority, site: A
         SITE_KEY=key,
         CLIENT_CA=trusted,
         UPSTREAM=urlsplit(upstream).netloc,
+        SECOND_UPSTREAM=urlsplit(second or upstream).netloc,
         SCRIPTS=str(SHIPPED),
     )
     (folder / "gapura.conf").write_text(said, encoding="utf-8")
@@ -73,18 +74,8 @@ def nginx(folder: Path, port: int, *, upstream: str, clients: Authority, site: A
     assert _PROGRAM is not None
     process = subprocess.Popen([_PROGRAM, "-e", "error.log", "-p", str(folder), "-c", "nginx.conf"])
     try:
-        _wait_until_it_listens(process, port, folder)
+        wait_until_it_listens(process, port, folder / "error.log")
         yield
     finally:
         process.terminate()
         process.wait()
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-    until = time.monotonic() + _START_TIMEOUT_S
-    while process.poll() is None and time.monotonic() < until:
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        time.sleep(0.02)
-    raise RuntimeError((folder / "error.log").read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ def opened_database() -> Iterator[Database]:
     """
     settings = load_settings()
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
+    database = Database(settings.session_database_url)
     try:
         migrations.migrate(database)
         yield database

@@ -101,7 +101,7 @@ def kept_here() -> Kept | None:
 
     Raises SettingsInvalid, and StoreUnavailable for a database that is named and cannot be reached.
     """
-    database = Database(load_settings().effective_database_url)
+    database = Database(load_settings().session_database_url)
     try:
         if database.is_missing() or not is_current(database):
             return None

@@ -12,6 +12,7 @@ import uvicorn
 
 from gateway.agreements.store import PolicyStore
 from gateway.commands.opening import opened_database
+from gateway.grants import grant
 from gateway.settings import Settings, load_settings
 
 
@@ -57,7 +58,12 @@ def run_server(settings: Settings) -> None:
     )
 
 
-def migrate() -> None:
+def migrate(
+    to_roles: Annotated[
+        bool,
+        typer.Option("--grant", help="Then give the roles of deploy/postgresql/roles.sql what they need."),
+    ] = False,
+) -> None:
     """Bring the database to the newest schema. Safe to repeat, and to run from several machines at once.
 
     A database without policies takes those of GAPURA_POLICIES (default: the shipped examples), once: from
@@ -68,7 +74,10 @@ def migrate() -> None:
         store = PolicyStore(database, lambda: datetime.now(UTC))
         filled = store.seed(folder)
         policies = len({(version.kind, version.name) for version in store.versions()})
+        granted = grant(database) if to_roles else 0
     typer.echo("The schema is current.")
+    if granted:
+        typer.echo(f"The roles have what they need of {granted} tables, and no more.")
     if filled:
         typer.echo(f"The empty store of policies was filled from {folder}: {policies} policies are in force.")
     else:

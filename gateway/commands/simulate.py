@@ -54,7 +54,7 @@ def simulate(
     if down - set(simulator_names()):
         raise typer.BadParameter(f"The simulated sources are {', '.join(simulator_names())}.")
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
+    database = Database(settings.session_database_url)
     try:
         migrations.migrate(database)
         population = training_people(database, people)

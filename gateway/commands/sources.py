@@ -66,7 +66,7 @@ def _utc_now() -> datetime:
 @asynccontextmanager
 async def _opened(settings: Settings, file: Path | None) -> AsyncIterator[tuple[Sources, Database]]:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.effective_database_url)
+    database = Database(settings.session_database_url)
     try:
         await asyncio.to_thread(migrations.migrate, database)
         sources = build_sources(file or settings.sources_file, database, _utc_now)

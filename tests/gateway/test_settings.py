@@ -89,3 +89,13 @@ def test_a_host_for_certificates_is_https_and_has_a_proxy_that_tells_of_them() -
     for wrong in ({"GAPURA_TRUSTED_PROXIES": ""}, {"GAPURA_MTLS_URL": "http://mtls.example"}):
         with pytest.raises(SettingsInvalid, match="GAPURA_MTLS_URL"):
             load_settings({**told, **wrong})
+
+
+def test_a_pooler_needs_an_address_past_it_and_neither_may_be_another_database() -> None:
+    pooled = {"GAPURA_DATABASE_URL": "postgresql://pooler/gapura"}
+    assert load_settings(pooled).session_database_url == "postgresql://pooler/gapura"
+    direct = {"GAPURA_DATABASE_DIRECT_URL": "postgresql://server/gapura"}
+    assert load_settings(pooled | direct).session_database_url == "postgresql://server/gapura"
+    for wrong in (direct, pooled | {"GAPURA_DATABASE_DIRECT_URL": "sqlite:///gapura.db"}):
+        with pytest.raises(SettingsInvalid, match="DIRECT_URL"):
+            load_settings(wrong)
