@@ -1,15 +1,16 @@
 """`/v1/findings`: what was found of a region's people, for the region itself, and what it answers."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.api.documentation import CONSUMER_ONLY
 from gateway.api.exchanges import PROBLEMS, AgreementOut, BothLanguages, documented_body, parsed
 from gateway.api.leaving import Leaving
+from gateway.api.malformed import own_check
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.consumers import Consumer
 from gateway.reconciliation.findings import FindingAnswer, FindingState
@@ -20,7 +21,34 @@ from policies.agreement import FINDINGS
 _PATH = "/v1/findings"
 _MOST = 500
 _NIK_DIGITS = 16
-_ANY_KIND = f"^({'|'.join(KINDS)})$"
+_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 ./-]*$"
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in KINDS:
+        words = ", ".join(KINDS)
+        raise own_check(f"salah satu dari {words}", f"one of {words}")
+    return kind
+
+
+def _no_nik(reference: str | None) -> str | None:
+    """Sixteen digits are somebody's NIK, and references are kept."""
+    if reference is not None and sum(letter.isdigit() for letter in reference) >= _NIK_DIGITS:
+        raise own_check("nomor tanpa enam belas digit NIK", "a number without the sixteen digits of a NIK")
+    return reference
+
+
+Kind = Annotated[str, AfterValidator(_known_kind), Field(json_schema_extra={"enum": [*KINDS]})]
+Reference = Annotated[
+    str | None,
+    Field(
+        max_length=80,
+        pattern=_PATTERN,
+        description="The number of the letter or case.",
+        examples=["460/112/2026"],
+    ),
+    AfterValidator(_no_nik),
+]
 _Purpose = Annotated[
     str, Field(min_length=1, max_length=64, description="A purpose of one of your agreements.")
 ]
@@ -78,24 +106,8 @@ class FindingReport(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     purpose: _Purpose
-    answer: Literal["confirmed", "corrected", "not_so", "not_found", "in_progress"]
-    reference: Annotated[
-        str | None,
-        Field(
-            max_length=80,
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]*$",
-            description="The number of your letter or case.",
-            examples=["460/112/2026"],
-        ),
-    ] = None
-
-    @field_validator("reference")
-    @classmethod
-    def _no_nik(cls, reference: str | None) -> str | None:
-        """Sixteen digits are somebody's NIK, and references are kept."""
-        if reference is not None and sum(letter.isdigit() for letter in reference) >= _NIK_DIGITS:
-            raise ValueError("must not hold the digits of a NIK")
-        return reference
+    answer: FindingAnswer
+    reference: Reference = None
 
 
 _EXAMPLES = {
@@ -119,7 +131,7 @@ def findings_router(regional: RegionalFindings, leave: Leaving, bearer: BearerCh
         region: Annotated[
             str | None, Query(pattern=r"^\d{2}(\.\d{2})?$", description="One of your regions, such as 35.78.")
         ] = None,
-        kind: Annotated[str | None, Query(pattern=_ANY_KIND, description="Of these kinds only one.")] = None,
+        kind: Annotated[Kind | None, Query(description="Of these kinds only one.")] = None,
         limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
         after: Annotated[UUID | None, Query(description="`next` of the page before.")] = None,
     ) -> Response:

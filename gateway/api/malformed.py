@@ -73,6 +73,9 @@ def _told(error: Mapping[str, Any], member_names: frozenset[str]) -> Malformed:
         lambda part: isinstance(part, int) or part in member_names, inside
     )
     kind, bounds = error["type"], error.get("ctx") or {}
+    got = error["got"] if "got" in error else _type_of(error)
+    if got == "string" and place != "body":
+        got = None  # whatever is written there is a text, numbers too
     if kind == "json_invalid":  # located by its character, which is no place of a document
         known = iter(())
     say = _EXPECTED.get(kind)
@@ -80,7 +83,7 @@ def _told(error: Mapping[str, Any], member_names: frozenset[str]) -> Malformed:
         place,
         "".join(f"/{part}" for part in known),
         say(bounds) if say is not None else _AS_THE_CONTRACT_SAYS,
-        error["got"] if "got" in error else _type_of(error),
+        got,
         _REMEDIES.get(kind, _MEND),
     )
 

@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connectors.big.areas import RejectedFeature
 from connectors.big.codes import LEVELS, Edition, Level, level_of
 from connectors.big.layers import AreaPage
+from gateway.advisory_locks import AdvisoryLock
 from gateway.areas.arrivals import Arrivals
 from gateway.areas.editions import read_editions
 from gateway.areas.tables import area_editions, area_layers, areas
@@ -30,7 +31,6 @@ from gateway.registry.tables import regions
 from gateway.shrinking import refuse_shrinking
 
 # Two imports at once take turns at the end. Any constant does.
-_ADVISORY_LOCK = 7_240_119
 _ROWS_PER_STATEMENT = 500
 _EDITION = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}")
 
@@ -220,7 +220,7 @@ class AreaImport:
         """The one transaction. Writes nothing where nothing is new."""
         with self._database.unit_of_work() as connection:
             if not self._database.is_sqlite:
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({AdvisoryLock.AREAS_IMPORT:d})"))
             if self._revision(connection) != standing.revision:
                 raise Conflict(
                     "Another import of this layer has just ended, and this one was compared with what stood "

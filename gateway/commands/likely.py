@@ -17,8 +17,15 @@ from rich.table import Table
 
 from gateway.audit.entry import SubjectHasher
 from gateway.commands.reconcile_office import Office, opened_office, utc_now
+from gateway.errors import BadInput
 from gateway.reconciliation.acceptance import Candidate, LikelyPersons, Waiting
-from gateway.reconciliation.acceptance_rules import AcceptanceRule, AcceptanceRules
+from gateway.reconciliation.acceptance_rules import (
+    LEAST_AGREEING,
+    LEAST_PROBABILITY,
+    AcceptanceRule,
+    AcceptanceRules,
+    unusable,
+)
 from gateway.reconciliation.sealing import NikSeal
 from gateway.staff.accounts import StaffAccounts
 from gateway.staff.acts import record_in_audit_log
@@ -94,15 +101,48 @@ def list_rules() -> None:
 
 @rules_app.command("set")
 def set_rule(
-    least_probability: Annotated[float, typer.Option(help="Of the candidate, 0.9 to 1.")],
-    least_agreeing: Annotated[int, typer.Option(help="How many traits must speak for it, 3 to 8.")],
-    reason: _Reason,
-    acting_as: _As,
+    least_probability: Annotated[
+        float | None, typer.Option(help="Of the candidate, 0.9 to 1.", show_default="required")
+    ] = None,
+    least_agreeing: Annotated[
+        int | None,
+        typer.Option(help="How many traits must speak for it, 3 to 8.", show_default="required"),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why, for the audit log; names no person.", show_default="required"),
+    ] = None,
+    acting_as: Annotated[
+        str | None,
+        typer.Option("--as", help="Your staff account, an operator's.", show_default="required"),
+    ] = None,
 ) -> None:
     """Propose a rule: whom the model would accept is accepted, if so probable. Somebody else approves it."""
+    if least_probability is None or least_agreeing is None or reason is None or acting_as is None:
+        given = {
+            "--least-probability": least_probability,
+            "--least-agreeing": least_agreeing,
+            "--reason": reason,
+            "--as": acting_as,
+        }
+        missing = [
+            f"{option}: expected a value, got none" for option, value in given.items() if value is None
+        ]
+        raise BadInput("; ".join([*missing, *_misfits(least_probability, least_agreeing)]) + ".")
+    if misfits := _misfits(least_probability, least_agreeing):
+        raise BadInput("; ".join(misfits) + ".")
     with opened_office() as office:
         staff = _staff(office, acting_as, "operator")
         print(_line(_rules(office).set(staff, least_probability, least_agreeing, reason)))
+
+
+def _misfits(least_probability: float | None, least_agreeing: int | None) -> list[str]:
+    """What is wrong with the bounds that were given, by the names of the options."""
+    wrong = unusable(
+        LEAST_PROBABILITY if least_probability is None else least_probability,
+        LEAST_AGREEING if least_agreeing is None else least_agreeing,
+    )
+    return [f"--{name.replace('_', '-')}: {expected}" for name, expected in wrong.items()]
 
 
 @rules_app.command()

@@ -16,6 +16,7 @@ from rich.table import Table
 from gateway.commands import likely, reconcile_outcomes
 from gateway.commands.reconcile_office import AsOperator, Office, opened_office, utc_now
 from gateway.errors import BadInput
+from gateway.reconciliation.alone import somebody_works
 from gateway.reconciliation.runs import Engine, Order, Run
 from gateway.staff.roles import Staff
 
@@ -95,6 +96,7 @@ def _carried_out(office: Office, run_id: UUID) -> Run:
         task = bars.add_task("Comparing", total=None, rate="")
 
         def watch(seen: Run) -> bool:
+            """Show how far it is; whether to go on watching."""
             run = office.runs.get(run_id)
             if run.people:
                 bars.update(
@@ -102,10 +104,13 @@ def _carried_out(office: Office, run_id: UUID) -> Run:
                 )
             return seen.id != run_id or run.is_under_way
 
-        if not office.runner(_LOOK_EVERY_S)(watch):
-            bars.console.print("Another process works on reconciliations; watching it.")
-            while watch(office.runs.get(run_id)):
-                time.sleep(_LOOK_EVERY_S)
+        work, told = office.runner(_LOOK_EVERY_S), False
+        # Whoever works may end before the run does: then it is ours.
+        while not work(watch) and watch(office.runs.get(run_id)):
+            if not told:
+                bars.console.print("Another process works on reconciliations; watching it.")
+                told = True
+            time.sleep(_LOOK_EVERY_S)
     return office.runs.get(run_id)
 
 
@@ -130,17 +135,19 @@ def status(
 ) -> None:
     """Show the newest runs, or one of them with its figures."""
     with opened_office() as office:
+        worked_on = somebody_works(office.database)
         if run_id is not None:
-            _print_run(office.runs.get(run_id))
+            _print_run(office.runs.get(run_id), worked_on=worked_on)
             return
         table = Table(
             "id", "state", "way", "region", "checked", "submitted", box=SIMPLE_HEAD, show_edge=False
         )
         for run in office.runs.newest():
+            state = run.state if worked_on or not run.is_under_way else f"{run.state}, nobody is at it"
             of = f"{run.checked} of {run.people}" if run.people is not None else str(run.checked)
             submitted = f"{run.submitted_at:%Y-%m-%d %H:%MZ}"
-            table.add_row(str(run.id), run.state, run.order.way, run.order.region or "all", of, submitted)
-    Console(width=120).print(table)
+            table.add_row(str(run.id), state, run.order.way, run.order.region or "all", of, submitted)
+    Console(width=130).print(table)
 
 
 @app.command()
@@ -172,13 +179,18 @@ def cancel(run_id: _Id, acting_as: AsOperator = None, reason: _Reason = "") -> N
         print(f"{run_id} is {office.runs.cancel(office.staff(acting_as), run_id, reason).state}.")
 
 
-def _print_run(run: Run) -> None:
+def _print_run(run: Run, *, worked_on: bool = True) -> None:
     print(f"{run.id}: {run.state}" + (f": {run.failure}" if run.failure else ""))
+    if run.is_under_way and not worked_on:
+        print("  Nobody is at it: no process works on reconciliations. A serving gateway goes on with it,")
+        print(f"  or: gapura reconcile dukcapil --resume {run.id}")
     of = f" of {run.people}" if run.people is not None else ""
     print(f"  {run.checked}{of} people gone through, as of {run.as_of or 'today'}")
     print(f"  {run.changed} statuses changed; {run.opened} findings opened, {run.closed} closed")
     for word, count in sorted(run.counts.items(), key=lambda item: -item[1]):
         print(f"    {count:>12,}  {word.replace('_', ' ')}")
+    if run.accepted_by_rule:
+        print(f"  {run.accepted_by_rule} likely persons were accepted by a rule: `rules list` shows it")
     for problem in run.problems:
         print(f"  not used: {problem['said']['en']}")
 

@@ -59,9 +59,11 @@ def import_file(
     Faulty rows are listed with their reason and the others are taken. The same file again changes nothing,
     and an import that was interrupted is simply run again. Ends with 1 when no row could be taken.
     """
+    from gateway.reconciliation.settled_niks import settled_niks  # noqa: PLC0415 - see above
     from gateway.registry.imports import import_registry  # noqa: PLC0415 - see above
 
-    if mapped := load_settings().registry_file:
+    settings = load_settings()
+    if mapped := settings.registry_file:
         raise BadInput(
             f"The registry is the existing database that {mapped} maps, and it is only read: what is "
             "imported here would answer nobody. Unset GAPURA_REGISTRY_FILE to use the gateway's own tables."
@@ -77,6 +79,7 @@ def import_file(
             as_of=as_of.date() if as_of else None,
             rejects=rejects,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
+            keep_settled=settled_niks(database, settings),
         )
     _print_report(report, rejects)
     if report.rejected and not report.imported + report.unchanged:
@@ -94,6 +97,11 @@ def _print_report(report: ImportReport, rejects: Path) -> None:
         print(f"Why rows were rejected: {rejects} (its row numbers count the headings as row 1)")
     for warning, count in sorted(report.warnings.items()):
         print(f"  {count} people with {WARNINGS[warning]}")
+    if report.niks_kept:
+        print(
+            f"  {report.niks_kept} people keep the NIK that was accepted for them: the file still has the "
+            "one before; have it corrected at the source"
+        )
     for name, heading in report.unstated.items():
         print(f"  No column for {name.replace('_', ' ')} (such as {heading}): what was known of it stays")
     if report.ignored:

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Row, and_, exists, func, select, text, update
 
+from gateway.advisory_locks import AdvisoryLock
 from gateway.audit.entry import SubjectHasher
 from gateway.database import Database
 from gateway.errors import Conflict, NotFound, NotPermitted
@@ -29,7 +30,7 @@ from gateway.staff.roles import INSTALLATION, Staff
 CandidateState = Literal["proposed", "accepted", "refused", "superseded"]
 _likely = likely_persons
 # Two who accept at once take turns, or both could give away one NIK. Any constant does.
-_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(7240120)")
+_TAKE_TURNS = text(f"SELECT pg_advisory_xact_lock({AdvisoryLock.ACCEPTANCE_RULES:d})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,10 @@ _rules, _likely = acceptance_rules, likely_persons
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceRule:
-    """Accept whom the model would accept, if at least so probable and with so many traits that agree."""
+    """Accept whom the model would accept, if at least so probable and with so many traits that agree.
+
+    It is `set` until somebody else approves it, then `active`, until it is `ended`.
+    """
 
     id: UUID
     least_probability: float
@@ -63,10 +66,8 @@ class AcceptanceRules:
     def set(self, staff: Staff, least_probability: float, least_agreeing: int, reason: str) -> AcceptanceRule:
         """Propose a rule; it does nothing until somebody else approves it. Raises NotPermitted, BadInput."""
         refuse_unnamed(staff)
-        if not LEAST_PROBABILITY <= least_probability <= 1:
-            raise BadInput(f"least_probability: expected {LEAST_PROBABILITY} to 1.")
-        if not LEAST_AGREEING <= least_agreeing <= MOST_AGREEING:
-            raise BadInput(f"least_agreeing: expected {LEAST_AGREEING} to {MOST_AGREEING} traits.")
+        if wrong := unusable(least_probability, least_agreeing):
+            raise BadInput("; ".join(f"{name}: {expected}" for name, expected in wrong.items()) + ".")
         rule_id, now = uuid4(), self._clock()
         values = {
             "id": rule_id,
@@ -131,6 +132,16 @@ class AcceptanceRules:
             least_probability=str(row.least_probability),
             least_agreeing=row.least_agreeing,
         )
+
+
+def unusable(least_probability: float, least_agreeing: int) -> dict[str, str]:
+    """What is wrong with a rule's bounds, all of it: which one, and what is expected there."""
+    wrong = {}
+    if not LEAST_PROBABILITY <= least_probability <= 1:
+        wrong["least_probability"] = f"expected {LEAST_PROBABILITY} to 1"
+    if not LEAST_AGREEING <= least_agreeing <= MOST_AGREEING:
+        wrong["least_agreeing"] = f"expected {LEAST_AGREEING} to {MOST_AGREEING} traits"
+    return wrong
 
 
 class AcceptanceByRule:

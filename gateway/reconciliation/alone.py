@@ -15,13 +15,17 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.advisory_locks import AdvisoryLock
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
 
-# Any constant does; it only has to be the same for every process.
-_ADVISORY_LOCK = 7_240_119
+_KEY = {"key": AdvisoryLock.RECONCILIATION_AT_WORK.value}
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _ALIVE = text("SELECT 1")
+_IS_HELD = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = :key"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
 
 Check = Callable[[], None]
 
@@ -32,6 +36,15 @@ def alone(database: Database) -> Iterator[Check | None]:
     held = _beside_sqlite if database.is_sqlite else _on_postgres
     with held(database) as check:
         yield check
+
+
+def somebody_works(database: Database) -> bool:
+    """Whether a process works on reconciliations at this moment. Raises StoreUnavailable."""
+    if not database.is_sqlite:
+        with database.reading() as connection:
+            return bool(connection.execute(_IS_HELD, _KEY).scalar_one())
+    with _beside_sqlite(database) as check:
+        return check is None
 
 
 @contextmanager
@@ -51,17 +64,18 @@ def _beside_sqlite(database: Database) -> Iterator[Check | None]:
 
 @contextmanager
 def _on_postgres(database: Database) -> Iterator[Check | None]:
-    engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+    engine = database.session_engine.execution_options(isolation_level="AUTOCOMMIT")
     try:
         connection = engine.connect()
     except SQLAlchemyError:
         raise StoreUnavailable("The database did not answer; nothing was changed.") from None
     with connection:
-        if not connection.execute(_TRY, {"key": _ADVISORY_LOCK}).scalar_one():
+        if not connection.execute(_TRY, _KEY).scalar_one():
             yield None
             return
 
         def check() -> None:
+            """Ask on the session that holds the lock."""
             try:
                 connection.execute(_ALIVE)
             except SQLAlchemyError:

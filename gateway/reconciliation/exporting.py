@@ -7,10 +7,12 @@ now are in it. Identifiers are texts, and the schema beside it (Frictionless Tab
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -19,14 +21,18 @@ from sqlalchemy import Row, select
 
 from gateway.database import Database
 from gateway.errors import BadInput
+from gateway.reconciliation.findings import mark_sent
 from gateway.reconciliation.kinds import KINDS
 from gateway.reconciliation.registry_rows import within
 from gateway.reconciliation.runs import Run, refuse_uninhabited
 from gateway.reconciliation.statuses import MEANINGS, Status
 from gateway.reconciliation.tables import findings
 from gateway.registry.tables import people
+from gateway.rights import acts
+from gateway.staff.roles import Staff
 from policies.regions import is_region_code
 
+EXPORTED = "findings.exported"
 _REGENCY_CHARS = 5
 _ROWS_AT_ONCE = 5_000
 
@@ -59,24 +65,50 @@ _PERSON = ("nik", "full_name", "birth_date", "address", "hamlet", "rt", "rw", "r
 _DATES = {"birth_date": "date", "since": "datetime"}
 
 
-def export_regency(database: Database, regency: str, folder: Path) -> tuple[Path, list[UUID]]:
-    """Write `findings-CODE.csv` and its schema; the CSV and the findings in it. Raises BadInput."""
+@dataclass(frozen=True, slots=True)
+class WorkList:
+    """The work list of one regency: the text of its CSV, which holds people, and how many findings it has."""
+
+    regency: str
+    csv: str = field(repr=False)
+    findings: int
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return f"findings-{self.regency}.csv"
+
+    def write(self, folder: Path) -> Path:
+        """Write the CSV, of mode 0600, and its schema into the folder; where the CSV is."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / self.name
+        with _private(path) as file:
+            file.write(self.csv)
+        schema = json.dumps(table_schema(), ensure_ascii=False, indent=2)
+        path.with_suffix(".schema.json").write_text(schema + "\n", encoding="utf-8")
+        return path
+
+
+def export_regency(database: Database, staff: Staff, regency: str, reason: str, now: datetime) -> WorkList:
+    """The findings of a regency about people who live there now; they count as sent from `now` on.
+
+    Who exported how many, and why, is in the audit log before anything is handed out. Raises BadInput.
+    """
     if not is_region_code(regency) or len(regency) != _REGENCY_CHARS:
-        raise BadInput("Expected the code of one regency, such as 35.78.")
+        raise BadInput("region: expected the code of one regency, such as 35.78.")
     with database.reading() as connection:
         refuse_uninhabited(connection, regency)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"findings-{regency}.csv"
-    with _private(path) as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in _COLUMNS])
-        written: list[UUID] = []
-        for row in _rows(database, regency):
-            writer.writerow(_cells(row))
-            written.append(row.id)
-    schema = json.dumps(table_schema(), ensure_ascii=False, indent=2)
-    path.with_suffix(".schema.json").write_text(schema + "\n", encoding="utf-8")
-    return path, written
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([column.name for column in _COLUMNS])
+    written: list[UUID] = []
+    for row in _rows(database, regency):
+        writer.writerow(_cells(row))
+        written.append(row.id)
+    with database.unit_of_work() as connection:
+        acts.record(connection, staff, EXPORTED, f"region/{regency}", reason, now, findings=len(written))
+        mark_sent(connection, written, now)
+    return WorkList(regency, text.getvalue(), len(written))
 
 
 def table_schema() -> dict[str, Any]:

@@ -33,6 +33,8 @@ ANSWERS: Mapping[FindingAnswer, Text] = {
     "in_progress": Text("sedang ditelusuri", "being looked into"),
 }
 assert len(get_args(FindingAnswer)) == len(ANSWERS)  # noqa: S101 - every word has its text
+# A list of a million is not counted to its end each time somebody looks at its first page.
+MOST_COUNTED = 10_000
 _f = findings
 
 
@@ -51,15 +53,23 @@ class Finding:
     answer: FindingAnswer | None
     answer_reference: str | None
     answered_by: str | None
+    opened_run: UUID
+    last_run: UUID
+    closed_run: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which findings: of these regions (None: all), in these states (empty: all but closed), of a kind."""
+    """Which findings: of these regions (None: all), in these states (empty: all but closed), of a kind.
+
+    With `run_id`, those that this run opened, found again or closed.
+    """
 
     regions: frozenset[str] | None = None
     states: tuple[FindingState, ...] = ()
     kind: str | None = None
+    run_id: UUID | None = None
+    person_id: UUID | None = None
 
 
 class Findings:
@@ -88,13 +98,22 @@ class Findings:
             raise NotFound("There is no finding of this id.")
         return _finding(row)
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """How many findings each regency has, by state."""
+    def total(self, which: Which) -> int:
+        """How many findings there are of which `page` gives a part; MOST_COUNTED + 1 stands for more."""
+        some = select(_f.c.id).where(*_conditions(which)).limit(MOST_COUNTED + 1).subquery()
+        counted = select(func.count()).select_from(some)
+        with self._database.reading() as connection:
+            return int(connection.execute(counted).scalar_one())
+
+    def counts(self, region: str | None = None) -> dict[str, dict[str, int]]:
+        """How many findings each regency has, by state; only those of a province or regency, if given."""
         counted = select(_f.c.region, _f.c.state, func.count()).group_by(_f.c.region, _f.c.state)
+        if region is not None:
+            counted = counted.where(of_regions(frozenset({region})))
         with self._database.reading() as connection:
             found: dict[str, dict[str, int]] = {}
-            for region, state, number in connection.execute(counted.order_by(_f.c.region)):
-                found.setdefault(region, {})[state] = number
+            for regency, state, number in connection.execute(counted.order_by(_f.c.region)):
+                found.setdefault(regency, {})[state] = number
             return found
 
     def mark_sent(self, ids: Sequence[UUID]) -> int:
@@ -104,44 +123,59 @@ class Findings:
         with self._database.unit_of_work() as connection:
             return mark_sent(connection, ids, self._clock())
 
-    def answer(self, by: str, finding_id: UUID, answer: FindingAnswer, reference: str | None) -> Finding:
+    def answer(
+        self, by: str, finding_id: UUID, answer: FindingAnswer, reference: str | None, reason: str = ""
+    ) -> Finding:
         """What a region says of a finding; a later answer replaces an earlier one, and both are on record.
 
-        Raises NotFound; Conflict for a finding that is closed.
+        `by` is the region's consumer, or the staff member who writes down what it said, and why. Raises
+        NotFound; Conflict for a finding that is closed.
         """
         now = self._clock()
         with self._database.unit_of_work() as connection:
-            row = connection.execute(select(_f).where(_f.c.id == finding_id).with_for_update()).first()
-            if row is None:
-                raise NotFound("There is no finding of this id.")
-            if row.state == "closed":
-                raise Conflict("A later run found nothing of this any more: it is closed.")
-            connection.execute(
-                update(_f)
-                .where(_f.c.id == finding_id)
-                .values(
-                    state="answered", state_at=now, answer=answer, answer_reference=reference, answered_by=by
-                )
-            )
+            row = _standing(connection, finding_id)
+            said = {"answer": answer, "answer_reference": reference, "answered_by": by}
+            _turn(connection, finding_id, "answered", now, **said)
             details = {"answer": answer, "region": row.region}
-            self._record(
-                connection,
-                Act(by, "finding.answered", f"finding/{finding_id}", now, reference or "", details),
-            )
+            if reason and reference:
+                details["reference"] = reference
+            act = Act(by, "finding.answered", object_of(finding_id), now, reason or reference or "", details)
+            self._record(connection, act)
         return self.get(finding_id)
 
     def close(self, staff: Staff, finding_id: UUID, reason: str) -> Finding:
         """End a finding for good, by staff. Raises NotFound, Conflict."""
         now = self._clock()
         with self._database.unit_of_work() as connection:
-            row = connection.execute(select(_f).where(_f.c.id == finding_id).with_for_update()).first()
-            if row is None:
-                raise NotFound("There is no finding of this id.")
-            if row.state == "closed":
-                raise Conflict("The finding is closed already.")
-            connection.execute(update(_f).where(_f.c.id == finding_id).values(state="closed", state_at=now))
-            self._record(connection, Act(staff.actor, "finding.closed", f"finding/{finding_id}", now, reason))
+            row = _standing(connection, finding_id)
+            _turn(connection, finding_id, "closed", now)
+            act = Act(
+                *(staff.actor, "finding.closed", object_of(finding_id), now, reason), {"region": row.region}
+            )
+            self._record(connection, act)
         return self.get(finding_id)
+
+
+def object_of(finding_id: UUID) -> str:
+    """How an act names a finding."""
+    return f"finding/{finding_id}"
+
+
+def _standing(connection: Connection, finding_id: UUID) -> Row[Any]:
+    """The finding, held until the transaction ends. Raises NotFound; Conflict where it is closed."""
+    row = connection.execute(select(_f).where(_f.c.id == finding_id).with_for_update()).first()
+    if row is None:
+        raise NotFound("There is no finding of this id.")
+    if row.state == "closed":
+        raise Conflict("The finding is closed: somebody ended it, or a later run found nothing of it.")
+    return row
+
+
+def _turn(
+    connection: Connection, finding_id: UUID, state: FindingState, at: datetime, **more: str | None
+) -> None:
+    values = {"state": state, "state_at": at, **more}
+    connection.execute(update(_f).where(_f.c.id == finding_id).values(values))
 
 
 def mark_sent(connection: Connection, ids: Sequence[UUID], now: datetime) -> int:
@@ -176,19 +210,11 @@ def _conditions(which: Which) -> Iterator[ColumnElement[bool]]:
         yield _f.c.state != "closed"
     if which.kind is not None:
         yield _f.c.kind == which.kind
+    if which.run_id is not None:
+        yield or_(*(_f.c[name] == which.run_id for name in ("opened_run", "last_run", "closed_run")))
+    if which.person_id is not None:
+        yield _f.c.person_id == which.person_id
 
 
 def _finding(row: Row[Any]) -> Finding:
-    return Finding(
-        row.id,
-        row.person_id,
-        row.kind,
-        row.evidence,
-        row.region,
-        row.state,
-        row.opened_at,
-        row.state_at,
-        row.answer,
-        row.answer_reference,
-        row.answered_by,
-    )
+    return Finding(**{name: getattr(row, name) for name in Finding.__dataclass_fields__})

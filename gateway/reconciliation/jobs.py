@@ -98,6 +98,7 @@ class Jobs:
 
         @DBOS.workflow(name="reconcile", max_recovery_attempts=_MOST_RECOVERIES)
         def reconcile(job_id: str) -> None:
+            """The workflow of every job."""
             with self._at_work:
                 self._body(UUID(job_id))
 
@@ -146,6 +147,7 @@ class Jobs:
         """
 
         def guarded() -> Result:
+            """The step, with no error that could quote a row."""
             try:
                 return act(self._datasource.sql_session().connection())
             except (OperationalError, GapuraError):
@@ -201,6 +203,7 @@ class _Count:
             self._changed.notify_all()
 
     def wait_for_none(self) -> None:
+        """Return when nobody is within any more."""
         with self._changed:
             self._changed.wait_for(lambda: self.count == 0)
 

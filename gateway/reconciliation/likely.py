@@ -134,6 +134,7 @@ def _found(
 
     @lru_cache(_WATERFALLS)
     def told(levels: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
+        """The reasons of whoever agrees and differs so."""
         return _told(linking.reasons(dict(levels), model))
 
     # Beside what the engine spills: it holds NIKs, and goes with that.

@@ -12,12 +12,13 @@ from connectors.base import Connector
 from gateway.audit.entry import SubjectHasher
 from gateway.audit.log import AuditLog
 from gateway.database import Database
-from gateway.errors import BadInput, NotFound
+from gateway.errors import BadInput
 from gateway.gate import Gate
 from gateway.keys import Keys
 from gateway.limits.ledger import LimitLedger
 from gateway.reconciliation.acceptance import Acceptance, LikelyPersons
 from gateway.reconciliation.acceptance_rules import AcceptanceByRule, AcceptanceRules
+from gateway.reconciliation.extract_folder import EXTRACT_FOLDER, ExtractFolder
 from gateway.reconciliation.findings import Findings
 from gateway.reconciliation.regional import RegionalFindings
 from gateway.reconciliation.runs import Run, Runs
@@ -30,8 +31,6 @@ from policies.pseudonym import SectorKeys
 
 # Under the home folder: what a run keeps on disk while it lasts. People are in it for minutes.
 RUN_FOLDER = "reconciliations"
-# Where whoever submits a run through the API finds what Dukcapil handed over.
-EXTRACT_FOLDER = "extracts"
 Clock = Callable[[], datetime]
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class RunnerFor:
         refuse_existing_registry(self.settings)
 
         def compare(run: Run, folder: Path) -> Summary:
+            """With the keys, the engine and the former regions of this gateway."""
             return compare_with_extract(
                 self.database,
                 run.order,
@@ -72,6 +72,7 @@ class RunnerFor:
         night = read_schedule(self.settings.sources_file).night
 
         def open_sources() -> Sources:
+            """The outside sources of this gateway."""
             return build_sources(self.settings.sources_file, self.database, self.clock)
 
         live = Live(open_sources, self.database, hasher, self.clock, night=night)
@@ -92,14 +93,8 @@ class Reconciling:
     rules: AcceptanceRules
     regional: RegionalFindings
     supervision: Supervision
-    extracts: Path
-
-    def extract_path(self, name: str) -> str:
-        """The path of an extract in its folder. Raises NotFound."""
-        path = self.extracts / name
-        if not path.exists():
-            raise NotFound(f"There is no such extract in the folder {EXTRACT_FOLDER} of the gateway's home.")
-        return str(path.resolve())
+    extracts: ExtractFolder
+    database: Database
 
     def close(self) -> None:
         """End the worker of this process."""
@@ -132,8 +127,8 @@ def open_reconciling(
     supervision = Supervision(settings, database, runs, schedule, clock)
     likely = LikelyPersons(database, NikSeal(keys), SubjectHasher(keys.audit_key), clock)
     rules = AcceptanceRules(database, clock)
-    extracts = settings.home / EXTRACT_FOLDER
-    return Reconciling(runs, findings, likely, rules, regional, supervision, extracts)
+    extracts = ExtractFolder(settings.home / EXTRACT_FOLDER)
+    return Reconciling(runs, findings, likely, rules, regional, supervision, extracts, database)
 
 
 def refuse_existing_registry(settings: Settings) -> None:

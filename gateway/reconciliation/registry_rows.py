@@ -93,6 +93,7 @@ def _streamed(connection: Any, statement: Select[Any]) -> pa.RecordBatchReader:
     cursor.execute(str(compiled))
 
     def batches() -> Iterator[pa.RecordBatch]:
+        """The rows, some at a time, column by column."""
         while rows := cursor.fetchmany(_ROWS_AT_ONCE):
             columns = [
                 pa.array([None if value is None else str(value) for value in column], pa.string())
@@ -129,9 +130,11 @@ class _CopyReader(io.RawIOBase):
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
+        """It is there to be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as the block at hand goes; 0 at the end."""
         if not self._rest:
             self._rest = memoryview(next(self._blocks, b""))
         taken = min(len(buffer), len(self._rest))
@@ -140,6 +143,7 @@ class _CopyReader(io.RawIOBase):
         return taken
 
     def close(self) -> None:
+        """Let the COPY end."""
         if not self.closed:
             self._opened.__exit__(None, None, None)
         super().close()

@@ -57,7 +57,7 @@ class Runner:
         with alone(self._database) as still_alone:
             if still_alone is None:
                 return False
-            url = self._database.engine.url.render_as_string(hide_password=False)
+            url = self._database.session_engine.url.render_as_string(hide_password=False)
             with Jobs(url, self._work, poll_s=self._poll_s) as jobs:
                 self._work.jobs = jobs
                 while self._look(jobs, watch) or jobs.is_at_work():

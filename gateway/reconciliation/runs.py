@@ -14,10 +14,12 @@ from datetime import date, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, text, update
 
+from gateway.advisory_locks import AdvisoryLock
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
+from gateway.reconciliation.report import RegionsOfRun, accepted_by_rule, regions_of_run
 from gateway.reconciliation.tables import reconciliation_chunks, reconciliation_runs
 from gateway.registry.tables import people
 from gateway.staff.acts import Act, RecordAct, record_in_audit_log
@@ -37,6 +39,8 @@ _MAY_BE: Mapping[str, frozenset[RunState]] = {
 }
 _VERBS = {"paused": "paused", "queued": "resumed", "cancelled": "cancelled"}
 _runs, _chunks = reconciliation_runs, reconciliation_chunks
+# Any constant does; it only has to be the same for every process, and nobody else's.
+_TAKE_TURNS = text(f"SELECT pg_advisory_xact_lock({AdvisoryLock.RECONCILIATION_SUBMITTED:d})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Pace:
 class Run:
     """A run as it stands. Counts are of people; `people` is None until it is known how many there are.
 
-    `problems` are parts of the extract that could not be used, `failure` is why a run stopped.
+    `problems` are parts of the extract that could not be used, `failure` is why a run stopped;
+    `accepted_by_rule` counts the likely persons that a rule accepted at its end.
     """
 
     id: UUID
@@ -78,6 +83,7 @@ class Run:
     changed: int
     opened: int
     closed: int
+    accepted_by_rule: int
     counts: Mapping[str, int]
     failure: str | None
     problems: Sequence[Mapping[str, Any]]
@@ -118,11 +124,12 @@ class Runs:
         now = self._clock()
         run_id = uuid4()
         with self._database.unit_of_work() as connection:
+            _take_turns(connection)
             if key is not None and (earlier := self._submitted(connection, key)) is not None:
                 if earlier.order != order:
                     raise Conflict("This Idempotency-Key has made a run with another order: use a new key.")
                 return earlier
-            self._refuse_second(connection)
+            _refuse_second(connection)
             if order.region is not None:
                 refuse_uninhabited(connection, order.region)
             connection.execute(
@@ -171,14 +178,26 @@ class Runs:
                 raise NotFound("There is no reconciliation of this id.")
             return run_of(row, _sums(connection, [run_id]).get(run_id, _NOTHING))
 
-    def newest(self, most: int = 50) -> list[Run]:
-        """The newest runs, newest first."""
+    def newest(self, most: int = 50, after: UUID | None = None) -> list[Run]:
+        """The newest runs, newest first, from behind the run `after` on. Raises NotFound for no such run."""
+        chosen = select(_runs).order_by(_runs.c.submitted_at.desc(), _runs.c.id).limit(most)
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(_runs).order_by(_runs.c.submitted_at.desc(), _runs.c.id).limit(most)
-            ).all()
+            if after is not None:
+                chosen = chosen.where(_behind(connection, after))
+            rows = connection.execute(chosen).all()
             sums = _sums(connection, [row.id for row in rows])
         return [run_of(row, sums.get(row.id, _NOTHING)) for row in rows]
+
+    def total(self) -> int:
+        """How many runs there are."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(_runs)).scalar_one())
+
+    def regions(self, run_id: UUID) -> RegionsOfRun:
+        """The figures of a run by region, beside the run before. Raises NotFound."""
+        self.get(run_id)
+        with self._database.reading() as connection:
+            return regions_of_run(connection, run_id)
 
     def in_states(self, states: frozenset[RunState]) -> list[Run]:
         """The runs in these states, the oldest first; without their counts."""
@@ -192,17 +211,10 @@ class Runs:
         row = connection.execute(select(_runs).where(_runs.c.submission_key == key)).first()
         return None if row is None else run_of(row, _sums(connection, [row.id]).get(row.id, _NOTHING))
 
-    def _refuse_second(self, connection: Connection) -> None:
-        """Two runs at once would wait for each other's rows, and each undo what the other says."""
-        another = connection.execute(
-            select(_runs.c.id).where(_runs.c.state.in_([*sorted(UNDER_WAY), "paused"])).limit(1)
-        ).scalar()
-        if another is not None:
-            raise Conflict(f"The reconciliation {another} is not over: let it end, or cancel it.")
-
     def _turn(self, staff: Staff, run_id: UUID, to: RunState, reason: str) -> Run:
         now = self._clock()
         with self._database.unit_of_work() as connection:
+            _take_turns(connection)
             row = connection.execute(
                 select(_runs.c.state).where(_runs.c.id == run_id).with_for_update()
             ).first()
@@ -210,6 +222,8 @@ class Runs:
                 raise NotFound("There is no reconciliation of this id.")
             if row.state not in _MAY_BE[to]:
                 raise Conflict(f"The reconciliation is {row.state}: it cannot be {_VERBS[to]}.")
+            if to == "queued":
+                _refuse_second(connection, besides=run_id)
             values: dict[str, Any] = {"state": to, "waits_until": None}
             values |= {"finished_at": now} if to in OVER else {"failure": None}
             connection.execute(update(_runs).where(_runs.c.id == run_id).values(values))
@@ -221,6 +235,23 @@ class Runs:
 def object_of(run_id: UUID) -> str:
     """How an act names a run."""
     return f"reconciliation/{run_id}"
+
+
+def _take_turns(connection: Connection) -> None:
+    """Two who begin a run at once take turns, or neither would see the other's. SQLite has one writer."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURNS)
+
+
+def _refuse_second(connection: Connection, besides: UUID | None = None) -> None:
+    """Two runs at once would wait for each other's rows, and each undo what the other says."""
+    another = connection.execute(
+        select(_runs.c.id)
+        .where(_runs.c.state.in_([*sorted(UNDER_WAY), "paused"]), _runs.c.id.is_distinct_from(besides))
+        .limit(1)
+    ).scalar()
+    if another is not None:
+        raise Conflict(f"The reconciliation {another} is not over: let it end, or cancel it.")
 
 
 def _check(order: Order) -> None:
@@ -242,16 +273,26 @@ def refuse_uninhabited(connection: Connection, region: str) -> None:
         )
 
 
+def _behind(connection: Connection, run_id: UUID) -> ColumnElement[bool]:
+    """Whether a run stands behind another where the newest is first. Raises NotFound."""
+    when = connection.execute(select(_runs.c.submitted_at).where(_runs.c.id == run_id)).scalar()
+    if when is None:
+        raise NotFound("after: there is no reconciliation of this id; take the `next` of the page before.")
+    at = _runs.c.submitted_at
+    return or_(at < when, and_(at == when, _runs.c.id > run_id))
+
+
 @dataclass(frozen=True, slots=True)
 class _Sums:
     checked: int
     changed: int
     opened: int
     closed: int
+    accepted_by_rule: int
     counts: Mapping[str, int]
 
 
-_NOTHING = _Sums(0, 0, 0, 0, {})
+_NOTHING = _Sums(0, 0, 0, 0, 0, {})
 
 
 def _sums(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, _Sums]:
@@ -266,12 +307,14 @@ def _sums(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, _Sums]:
         figures.setdefault(row.run_id, Counter()).update({name: getattr(row, name) for name in names})
         for of_region in row.counts.values():
             counts.setdefault(row.run_id, Counter()).update(of_region)
+    accepted = accepted_by_rule(connection, list(figures))
     return {
         run_id: _Sums(
             found["people"],
             found["changed"],
             found["opened"],
             found["closed"],
+            accepted.get(run_id, 0),
             dict(counts.get(run_id, {})),
         )
         for run_id, found in figures.items()
@@ -295,6 +338,7 @@ def run_of(row: Row[Any], sums: _Sums) -> Run:
         changed=sums.changed,
         opened=sums.opened,
         closed=sums.closed,
+        accepted_by_rule=sums.accepted_by_rule,
         counts=sums.counts,
         failure=row.failure,
         problems=row.problems,

@@ -149,6 +149,7 @@ class ChunkStore:
         with self._staged(connection, said, things):
 
             def wrote(statement: Executable) -> int:
+                """Run a statement; how many rows it wrote."""
                 options = {"preserve_rowcount": True}
                 rows: int = connection.execute(statement, parameters, execution_options=options).rowcount
                 return rows

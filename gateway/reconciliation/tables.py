@@ -123,6 +123,7 @@ findings = Table(
         postgresql_where=_NOT_CLOSED,
     ),
     Index("ix_findings_region_id", "region", "id"),
+    Index("ix_findings_region_state_kind", "region", "state", "kind"),
 )
 
 likely_persons = Table(

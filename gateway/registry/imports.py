@@ -21,7 +21,7 @@ from sqlalchemy import insert, select, text, update
 from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.errors import BadInput
-from gateway.registry.merging import Merge, Merged
+from gateway.registry.merging import KeepSettled, Merge, Merged
 from gateway.registry.periods import period_start
 from gateway.registry.reading import Reading, RegistryFile, open_registry_file, sha256_of
 from gateway.registry.regions import RegionNames, load_regions
@@ -46,7 +46,8 @@ class ImportReport:
 
     `warnings` counts people that were taken with less than the file meant to say, by `field:what`;
     `ignored` are the headings that mean nothing to the registry. `unstated` are weighty fields for which the
-    file has no column, so that all stays as it was known, each with a heading that would be understood.
+    file has no column, so that all stays as it was known, each with a heading that would be understood. In
+    `niks_kept` rows the file had the NIK of before one that was accepted for the person, which stayed.
     """
 
     read: int
@@ -58,6 +59,7 @@ class ImportReport:
     warnings: Mapping[str, int] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     unstated: Mapping[str, str] = field(default_factory=dict)
+    niks_kept: int = 0
 
 
 def utc_now() -> datetime:
@@ -75,13 +77,15 @@ def import_registry(
     progress: Progress | None = None,
     clock: Callable[[], datetime] = utc_now,
     chunk_rows: int | None = None,
+    keep_settled: KeepSettled | None = None,
 ) -> ImportReport:
     """Bring the people of a DTKS flat export or DTSEN extract, CSV or Parquet, into the registry.
 
     `period` is the quarter of the deciles where no column says it. `as_of` is the day the file speaks of;
     without it the day of an earlier import of the same bytes, else today in Jakarta. Faulty rows are told
     in `rejects`. `progress` gets rows done and rows in all. `chunk_rows` is the size of a unit of work;
-    without it, what suits the database. Loads the regions if there are none.
+    without it, what suits the database. `keep_settled` keeps the NIKs that staff accepted. Loads the
+    regions if there are none.
     Raises FileUnusable, with nothing imported, and StoreUnavailable, with whole chunks imported.
     """
     file = open_registry_file(path)
@@ -97,13 +101,15 @@ def import_registry(
         import_id = _begin(database, digest, file, as_of, clock())
         size = chunk_rows or _CHUNK_ROWS[database.engine.dialect.name]
         with closing(_ahead(reading.chunks(size, as_lines=takes_lines(database)))) as chunks:
-            report = _bring_in(database, chunks, file, as_of, total, rejects, progress)
+            merge = Merge(database, file.columns, as_of, keep_settled)
+            report = _bring_in(database, merge, chunks, file, as_of, total, rejects, progress)
     _finish(database, import_id, report, clock())
     return report
 
 
 def _bring_in(
     database: Database,
+    merge: Merge,
     chunks: Iterable[Chunk],
     file: RegistryFile,
     as_of: date,
@@ -111,8 +117,7 @@ def _bring_in(
     rejects: Path | None,
     progress: Progress | None,
 ) -> ImportReport:
-    merge = Merge(database, file.columns, as_of)
-    read = imported = unchanged = rejected = 0
+    read = imported = unchanged = rejected = niks_kept = 0
     figures_of = _ANALYZE_FROM_ROWS
     warnings: Counter[str] = Counter()
     with closing(RejectFile(rejects, file.columns)) as reject_file:
@@ -122,6 +127,7 @@ def _bring_in(
             read += len(chunk)
             imported += merged.imported
             unchanged += merged.unchanged
+            niks_kept += merged.niks_kept
             rejected += len(faults)
             warnings.update(
                 warning
@@ -139,7 +145,7 @@ def _bring_in(
     counts = (read, imported, unchanged, rejected)
     columns = file.columns
     return ImportReport(
-        *counts, columns.file_format, as_of, dict(warnings), columns.ignored, columns.unstated
+        *counts, columns.file_format, as_of, dict(warnings), columns.ignored, columns.unstated, niks_kept
     )
 
 

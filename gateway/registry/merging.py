@@ -12,7 +12,7 @@ of its own programme takes the place of what a file's flag made of the same memb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -75,20 +75,33 @@ _SOURCE = bindparam("source", type_=String())
 class Merged:
     """What became of a chunk's rows: they add up to the rows that were staged.
 
-    `unmatchable` are the numbers of rows whose NIK, their only identifier, several people hold.
+    `unmatchable` are the numbers of rows whose NIK, their only identifier, several people hold. In
+    `niks_kept` rows the file had the NIK of before one that was accepted, which stayed.
     """
 
     imported: int
     unchanged: int
     unmatchable: tuple[int, ...]
+    niks_kept: int = 0
+
+
+# Gives matched rows of a chunk the NIKs that staff accepted, where the file has those of before; how many.
+KeepSettled = Callable[[Connection], int]
 
 
 class Merge:
     """The statements of one import: built once for the columns that its file has, run for every chunk."""
 
-    def __init__(self, database: Database, columns: FileColumns, as_of: date) -> None:
+    def __init__(
+        self,
+        database: Database,
+        columns: FileColumns,
+        as_of: date,
+        keep_settled: KeepSettled | None = None,
+    ) -> None:
         self._upsert = sqlite.insert if database.is_sqlite else postgresql.insert
         self._present = frozenset(columns.position)
+        self._keep_settled = keep_settled if "nik" in self._present else None
         self._parameters = {"as_of": as_of, "source": columns.file_format}
         flags = [flag for flag in PROGRAMMES if flag in self._present]
         self._by_nik = columns.file_format == "dtsen"
@@ -108,6 +121,7 @@ class Merge:
         with filled(connection, rows):
             unmatchable = self._give_keys(connection)
             known = self._changed(connection, _MATCH)
+            niks_kept = self._keep_settled(connection) if known and self._keep_settled else 0
             for statement in self._households:
                 connection.execute(statement)
             imported = self._changed(connection, self._add_people)
@@ -117,7 +131,7 @@ class Merge:
                     connection.execute(statement, self._parameters)
             for statement in self._consequences:
                 connection.execute(statement, self._parameters)
-        return Merged(imported, len(rows) - len(unmatchable) - imported, unmatchable)
+        return Merged(imported, len(rows) - len(unmatchable) - imported, unmatchable, niks_kept)
 
     def _give_keys(self, connection: Connection) -> tuple[int, ...]:
         """See that the rows and the people whom they mean go by one key; the rows for which that fails."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from gateway.advisory_locks import AdvisoryLock
 from gateway.database import Database
 from gateway.registry.tables import STATUS_VOCABULARY
 
@@ -98,8 +99,6 @@ _FOR_SETS = (
 )
 # Keys arrive in no order, so SQLite's 2 MB would be read and written over and over.
 _FOR_SETS_ON_SQLITE = "PRAGMA cache_size = -64000"
-# Two imports at once take turns chunk by chunk, as SQLite's write lock makes them. Any constant does.
-_ADVISORY_LOCK = 7_240_118
 
 
 def takes_lines(database: Database) -> bool:
@@ -111,7 +110,9 @@ def takes_lines(database: Database) -> bool:
 def filled(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Iterator[None]:
     """The staging table with the rows of a chunk in it, as `Reading.chunks` gave them; gone afterwards."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"{_FOR_SETS}; SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        # Two imports at once take turns chunk by chunk, as SQLite's write lock makes them.
+        turn = f"SELECT pg_advisory_xact_lock({AdvisoryLock.REGISTRY_IMPORT:d})"
+        connection.exec_driver_sql(f"{_FOR_SETS}; {turn}")
         _temporary.create_all(connection, checkfirst=False)
         raw: Any = connection.connection.driver_connection
         with raw.cursor() as cursor, cursor.copy(f"COPY {staged.name} ({_NAMES}) FROM STDIN") as copy:

@@ -62,6 +62,16 @@ class StaffCheck:
         """A FastAPI dependency that gives the session, for what a token must not do."""
         return self._session
 
+    def in_person_as(self, *roles: Role) -> Callable[[Request], Staff]:
+        """A FastAPI dependency: as `requiring`, of somebody who signed in, for what a token must not do."""
+        with_role = self.requiring(*roles)
+
+        def signed_in_staff(request: Request) -> Staff:
+            self._session(request)
+            return with_role(request)
+
+        return signed_in_staff
+
     def _staff(self, request: Request) -> Staff:
         credentials = request.headers.getlist("authorization")
         if not credentials:

@@ -4,13 +4,15 @@ What is shown are ids, words and bits: neither the NIK of a candidate nor any el
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from gateway.api.admin.documentation import IN_PERSON_ONLY, STAFF_ONLY, needs, problems
+from gateway.api.admin.documentation import staff_route
+from gateway.api.admin.reconciliation_forms import Form, Reason
+from gateway.api.exchanges import BothLanguages
 from gateway.reconciliation.acceptance import Candidate, LikelyPersons
 from gateway.reconciliation.acceptance_rules import (
     LEAST_AGREEING,
@@ -21,7 +23,6 @@ from gateway.reconciliation.acceptance_rules import (
 )
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Role, Staff
-from gateway.staff.sessions import Session
 
 _LIKELY = "/admin/v1/reconciliations/likely-persons"
 _CANDIDATE = "/admin/v1/reconciliations/candidates/{candidate_id}"
@@ -29,36 +30,23 @@ _RULES = "/admin/v1/reconciliations/acceptance-rules"
 _RULE = _RULES + "/{rule_id}"
 _READERS: tuple[Role, ...] = ("operator", "auditor", "approver")
 _MOST = 200
+_DECIDED = (400, 404, 409, 415, 422)
 
 _Id = Annotated[UUID, Path(examples=["0d9c4d0e-3f0e-4f57-9d2a-5a1f3c1f6a52"])]
-_Reason = Annotated[
-    str, Field(min_length=1, max_length=500, description="Why, for the audit log. Names no person.")
-]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class ReasonToDecide(_Form):
+class ReasonToDecide(Form):
     """Why it is decided so."""
 
-    reason: _Reason
+    reason: Reason
 
 
-class NewAcceptanceRule(_Form):
+class NewAcceptanceRule(Form):
     """Accept whom the model would accept, if at least so probable and with so many traits that agree."""
 
     least_probability: Annotated[float, Field(ge=LEAST_PROBABILITY, le=1, examples=[0.99])]
     least_agreeing: Annotated[int, Field(ge=LEAST_AGREEING, le=MOST_AGREEING, examples=[5])]
-    reason: _Reason
-
-
-class Words(BaseModel):
-    """The same in both languages."""
-
-    id: str
-    en: str
+    reason: Reason
 
 
 class ReasonOut(BaseModel):
@@ -67,8 +55,8 @@ class ReasonOut(BaseModel):
     `tells` is whom the trait tells apart: a person, or only a household. Positive bits speak for it.
     """
 
-    trait: Words
-    words: Words
+    trait: BothLanguages
+    words: BothLanguages
     bits: float
     tells: Literal["person", "household"] | None
 
@@ -115,26 +103,13 @@ class CandidatesOfPerson(BaseModel):
     candidates: list[CandidateOut]
 
 
-class AcceptanceRuleOut(BaseModel):
-    """A rule: `set` until somebody else approves it, then `active`, until it is `ended`."""
-
-    id: UUID
-    least_probability: float
-    least_agreeing: int
-    state: Literal["set", "active", "ended"]
-    set_at: datetime
-    set_by: str
-    reason: str
-    approved_at: datetime | None
-    approved_by: str | None
-    ended_at: datetime | None
-    ended_by: str | None
-
-
 class AcceptanceRuleList(BaseModel):
-    """Every rule there was, the newest first."""
+    """Every rule there was, the newest first.
 
-    rules: list[AcceptanceRuleOut]
+    A rule is `set` until somebody else approves it, then `active`, until it is `ended`.
+    """
+
+    rules: list[AcceptanceRule]
 
 
 MEMBER_NAMES = frozenset(
@@ -151,26 +126,10 @@ def likely_person_router(likely: LikelyPersons, rules: AcceptanceRules, check: S
     return router
 
 
-def _read(*statuses: int) -> dict[str, Any]:
-    return {
-        "responses": problems(401, 403, 422, *statuses),
-        "openapi_extra": STAFF_ONLY,
-        "description": needs(_READERS),
-    }
-
-
-def _in_person(role: Role, *statuses: int, more: str = "") -> dict[str, Any]:
-    return {
-        "responses": problems(400, 401, 403, 415, 422, *statuses),
-        "openapi_extra": IN_PERSON_ONLY,
-        "description": f"{needs([role])} In person{more}.",
-    }
-
-
 def _reading_routes(router: APIRouter, likely: LikelyPersons, check: StaffCheck) -> None:
     reader = Depends(check.requiring(*_READERS))
 
-    @router.get(_LIKELY, **_read())
+    @staff_route(router, "GET", _LIKELY, _READERS, 422)
     def list_likely_persons(
         _staff: Annotated[Staff, reader],
         region: Annotated[
@@ -179,16 +138,16 @@ def _reading_routes(router: APIRouter, likely: LikelyPersons, check: StaffCheck)
         after: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
     ) -> ReviewQueue:
-        """People about whom somebody has to decide, page by page."""
+        """The people about whom somebody has to decide, page by page."""
         waiting = likely.queue(limit, region, after)
         return ReviewQueue(
             people=[PersonToReview.model_validate(one, from_attributes=True) for one in waiting],
             next=waiting[-1].person_id if len(waiting) == limit else None,
         )
 
-    @router.get(_LIKELY + "/{person_id}", **_read(404))
+    @staff_route(router, "GET", _LIKELY + "/{person_id}", _READERS, 404, 422)
     def get_likely_persons(person_id: _Id, _staff: Annotated[Staff, reader]) -> CandidatesOfPerson:
-        """One person's candidates with the reasons of each."""
+        """One person's candidates with the reasons of each, in words and in bits."""
         found = likely.of_person(person_id)
         return CandidatesOfPerson(
             person_id=person_id,
@@ -198,75 +157,65 @@ def _reading_routes(router: APIRouter, likely: LikelyPersons, check: StaffCheck)
 
 
 def _deciding_routes(router: APIRouter, likely: LikelyPersons, check: StaffCheck) -> None:
-    operator = Depends(check.requiring("operator"))
-    in_person = Depends(check.in_person())
+    operator = Depends(check.in_person_as("operator"))
 
-    @router.post(_CANDIDATE + "/accept", **_in_person("operator", 404, 409))
+    @staff_route(router, "POST", _CANDIDATE + "/accept", ["operator"], *_DECIDED, in_person=True)
     def accept_likely_person(
-        candidate_id: _Id,
-        form: ReasonToDecide,
-        _session: Annotated[Session, in_person],
-        staff: Annotated[Staff, operator],
+        candidate_id: _Id, form: ReasonToDecide, staff: Annotated[Staff, operator]
     ) -> CandidateOut:
-        """Give the person this candidate's NIK; the next run says what follows from it."""
+        """Give the person this candidate's NIK; the next run says what follows from it.
+
+        409 where somebody else of the registry holds the NIK, or the person's has changed meanwhile.
+        """
         return _candidate(likely.accept(staff, candidate_id, form.reason))
 
-    @router.post(_CANDIDATE + "/refuse", **_in_person("operator", 404, 409))
+    @staff_route(router, "POST", _CANDIDATE + "/refuse", ["operator"], *_DECIDED, in_person=True)
     def refuse_likely_person(
-        candidate_id: _Id,
-        form: ReasonToDecide,
-        _session: Annotated[Session, in_person],
-        staff: Annotated[Staff, operator],
+        candidate_id: _Id, form: ReasonToDecide, staff: Annotated[Staff, operator]
     ) -> CandidateOut:
         """Say that this is somebody else: nobody is asked about the two again."""
         return _candidate(likely.refuse(staff, candidate_id, form.reason))
 
 
 def _rule_routes(router: APIRouter, rules: AcceptanceRules, check: StaffCheck) -> None:
-    in_person = Depends(check.in_person())
+    operator = Depends(check.in_person_as("operator"))
 
-    @router.get(_RULES, **_read())
+    @staff_route(router, "GET", _RULES, _READERS)
     def list_acceptance_rules(
         _staff: Annotated[Staff, Depends(check.requiring(*_READERS))],
     ) -> AcceptanceRuleList:
-        """Every rule there was."""
-        return AcceptanceRuleList(rules=[_rule(one) for one in rules.all()])
+        """The rules by which likely persons are accepted at the end of a run, ended ones too."""
+        return AcceptanceRuleList(rules=rules.all())
 
-    @router.post(_RULES, status_code=201, **_in_person("operator"))
-    def set_acceptance_rule(
-        form: NewAcceptanceRule,
-        _session: Annotated[Session, in_person],
-        staff: Annotated[Staff, Depends(check.requiring("operator"))],
-    ) -> AcceptanceRuleOut:
-        """Propose a rule. Somebody else has to approve it."""
-        return _rule(rules.set(staff, form.least_probability, form.least_agreeing, form.reason))
+    @staff_route(router, "POST", _RULES, ["operator"], *(400, 415, 422), in_person=True, status_code=201)
+    def set_acceptance_rule(form: NewAcceptanceRule, staff: Annotated[Staff, operator]) -> AcceptanceRule:
+        """Propose a rule. It does nothing until somebody else has approved it."""
+        return rules.set(staff, form.least_probability, form.least_agreeing, form.reason)
 
-    @router.post(
-        _RULE + "/approve", **_in_person("approver", 404, 409, more=", by somebody else than who set it")
+    @staff_route(
+        router,
+        "POST",
+        _RULE + "/approve",
+        ["approver"],
+        *_DECIDED,
+        in_person=True,
+        more=", by somebody else than who set it",
     )
     def approve_acceptance_rule(
         rule_id: _Id,
         form: ReasonToDecide,
-        _session: Annotated[Session, in_person],
-        staff: Annotated[Staff, Depends(check.requiring("approver"))],
-    ) -> AcceptanceRuleOut:
+        staff: Annotated[Staff, Depends(check.in_person_as("approver"))],
+    ) -> AcceptanceRule:
         """Put a rule in force, in place of the one before, from the end of the next run on."""
-        return _rule(rules.approve(staff, rule_id, form.reason))
+        return rules.approve(staff, rule_id, form.reason)
 
-    @router.post(_RULE + "/end", **_in_person("operator", 404, 409))
+    @staff_route(router, "POST", _RULE + "/end", ["operator"], *_DECIDED, in_person=True)
     def end_acceptance_rule(
-        rule_id: _Id,
-        form: ReasonToDecide,
-        _session: Annotated[Session, in_person],
-        staff: Annotated[Staff, Depends(check.requiring("operator"))],
-    ) -> AcceptanceRuleOut:
+        rule_id: _Id, form: ReasonToDecide, staff: Annotated[Staff, operator]
+    ) -> AcceptanceRule:
         """End a rule: everybody waits for a person to decide again."""
-        return _rule(rules.end(staff, rule_id, form.reason))
+        return rules.end(staff, rule_id, form.reason)
 
 
 def _candidate(one: Candidate) -> CandidateOut:
     return CandidateOut.model_validate(one, from_attributes=True)
-
-
-def _rule(one: AcceptanceRule) -> AcceptanceRuleOut:
-    return AcceptanceRuleOut.model_validate(one, from_attributes=True)

@@ -1,17 +1,30 @@
-"""`/admin/v1/reconciliations`: runs submitted, watched, paused, resumed and cancelled."""
+"""`/admin/v1/reconciliations`: runs submitted, watched, paused, resumed, cancelled, and what came of them."""
 
 from collections.abc import Callable
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query
 
-from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
-from gateway.errors import BadInput
+from gateway.api.admin.documentation import staff_route
+from gateway.api.admin.reconciliation_forms import (
+    ExtractList,
+    ExtractOut,
+    NewReconciliation,
+    ReasonForRun,
+    ReconciliationList,
+    ReconciliationOut,
+    RegionsOut,
+    ReportOut,
+    RunId,
+    SubmissionKey,
+    labels,
+)
+from gateway.errors import BadInput, NotFound
+from gateway.reconciliation.alone import somebody_works
 from gateway.reconciliation.opening import Reconciling
-from gateway.reconciliation.runs import Order, Run, RunState
+from gateway.reconciliation.runs import Order, Run
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Role, Staff
 
@@ -19,90 +32,10 @@ _PATH = "/admin/v1/reconciliations"
 _ONE = _PATH + "/{run_id}"
 _ACTORS: tuple[Role, ...] = ("operator",)
 _READERS: tuple[Role, ...] = ("operator", "auditor")
-
-_Id = Annotated[UUID, Path(examples=["0d9c4d0e-3f0e-4f57-9d2a-5a1f3c1f6a52"])]
-_Reason = Annotated[
-    str, Field(min_length=1, max_length=500, description="Why, for the audit log. Names no person.")
-]
-_Key = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{8,64}$",
-        description="The same key again gives the run that it made.",
-        examples=["7f0c2a34-submission"],
-    ),
-]
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class NewReconciliation(_Form):
-    """What is to be compared. An extract lies in the folder `extracts` of the gateway's home."""
-
-    way: Literal["extract", "live"]
-    extract: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
-            description="The name of a file or folder there.",
-            examples=["dukcapil-2026-11.parquet"],
-        ),
-    ] = None
-    region: Annotated[
-        str | None,
-        Field(pattern=r"^\d{2}(\.\d{2}(\.\d{2}(\.\d{4})?)?)?$", examples=["35.78"]),
-    ] = None
-    engine: Literal["duckdb", "spark"] = "duckdb"
-
-
-class ReasonForRun(_Form):
-    """Why something is done with a run."""
-
-    reason: _Reason
-
-
-class ReconciliationOut(BaseModel):
-    """A run as it stands. Counts are of people; `seconds_left` is what the rate so far makes of the rest."""
-
-    id: UUID
-    way: str
-    region: str | None
-    engine: str
-    state: RunState
-    submitted_at: datetime
-    submitted_by: str
-    started_at: datetime | None
-    finished_at: datetime | None
-    waits_until: datetime | None
-    as_of: date | None
-    people: int | None
-    checked: int
-    changed: int
-    statuses: dict[str, int]
-    findings_opened: int
-    findings_closed: int
-    rate_per_s: float | None
-    seconds_left: float | None
-    failure: str | None
-    problems: list[dict[str, Any]]
-
-
-class ReconciliationReport(ReconciliationOut):
-    """A run with its report: figures by status and region, beside the run before. Empty until it is over."""
-
-    report: dict[str, Any] | None
-
-
-class ReconciliationList(BaseModel):
-    """The newest runs, newest first."""
-
-    reconciliations: list[ReconciliationOut]
-
-
-MEMBER_NAMES = frozenset({*NewReconciliation.model_fields, "reason", "run_id", "idempotency-key"})
+_MOST = 200
+MEMBER_NAMES = frozenset(
+    {*NewReconciliation.model_fields, "reason", "run_id", "idempotency-key", "after", "limit"}
+)
 
 
 def reconciliation_router(
@@ -111,16 +44,9 @@ def reconciliation_router(
     """The routes for runs. They block, in FastAPI's threads."""
     router = APIRouter(tags=["reconciliations"])
     _reading_routes(router, reconciling, check, clock)
+    _outcome_routes(router, reconciling, check)
     _acting_routes(router, reconciling, check, clock)
     return router
-
-
-def _documented(roles: tuple[Role, ...], *statuses: int) -> dict[str, Any]:
-    return {
-        "responses": problems(401, 403, *statuses),
-        "openapi_extra": STAFF_ONLY,
-        "description": needs(roles),
-    }
 
 
 def _reading_routes(
@@ -128,84 +54,105 @@ def _reading_routes(
 ) -> None:
     reader = Depends(check.requiring(*_READERS))
 
-    @router.get(_PATH, **_documented(_READERS))
-    def list_reconciliations(_staff: Annotated[Staff, reader]) -> ReconciliationList:
-        """The newest runs with their progress."""
-        now = clock()
+    @staff_route(router, "GET", _PATH, _READERS, 404, 422)
+    def list_reconciliations(
+        _staff: Annotated[Staff, reader],
+        after: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
+    ) -> ReconciliationList:
+        """The runs with their progress, newest first, page by page."""
+        runs, now = reconciling.runs.newest(limit, after), clock()
+        worked_on = somebody_works(reconciling.database)
         return ReconciliationList(
-            reconciliations=[ReconciliationOut(**_out(run, now)) for run in reconciling.runs.newest()]
+            reconciliations=[ReconciliationOut.of(run, now, worked_on=worked_on) for run in runs],
+            total=reconciling.runs.total(),
+            next=runs[-1].id if len(runs) == limit else None,
         )
 
-    @router.get(_ONE, **_documented(_READERS, 404, 422))
-    def get_reconciliation(run_id: _Id, _staff: Annotated[Staff, reader]) -> ReconciliationReport:
-        """One run with its progress, and its report when it is completed."""
-        return _report(reconciling.runs.get(run_id), clock())
+    @staff_route(router, "GET", _PATH + "/extracts", _READERS)
+    def list_extracts(_staff: Annotated[Staff, reader]) -> ExtractList:
+        """The files and folders with which a run can be submitted.
+
+        Somebody with access to the machine puts them into the folder `extracts` of the gateway's home
+        (`GAPURA_HOME`); their names are letters, digits, dots, dashes and underscores.
+        """
+        found = reconciling.extracts.all()
+        return ExtractList(extracts=[ExtractOut.model_validate(one, from_attributes=True) for one in found])
+
+    @staff_route(router, "GET", _ONE, _READERS, 404, 422)
+    def get_reconciliation(run_id: RunId, _staff: Annotated[Staff, reader]) -> ReconciliationOut:
+        """One run: its state, how far and how fast it is, and what it has counted so far."""
+        return _out(reconciling, reconciling.runs.get(run_id), clock())
+
+
+def _outcome_routes(router: APIRouter, reconciling: Reconciling, check: StaffCheck) -> None:
+    reader = Depends(check.requiring(*_READERS))
+
+    @staff_route(router, "GET", _ONE + "/regions", _READERS, 404, 422)
+    def get_reconciliation_by_region(run_id: RunId, _staff: Annotated[Staff, reader]) -> RegionsOut:
+        """People by status and the match rate of every regency and city, beside the run before.
+
+        Of a run under way, as far as it is. `code` joins with any map of Kemendagri's codes.
+        """
+        return RegionsOut.of(reconciling.runs.regions(run_id))
+
+    @staff_route(router, "GET", _ONE + "/report", _READERS, 404, 422)
+    def get_reconciliation_report(run_id: RunId, _staff: Annotated[Staff, reader]) -> ReportOut:
+        """What a completed run came to: statuses beside the run before, findings, regions, data quality.
+
+        404 as long as the run is not completed.
+        """
+        run = reconciling.runs.get(run_id)
+        if run.report is None:
+            raise NotFound(f"There is no report yet: the reconciliation is {run.state}.")
+        return ReportOut.model_validate({**run.report, "labels": labels()})
 
 
 def _acting_routes(
     router: APIRouter, reconciling: Reconciling, check: StaffCheck, clock: Callable[[], datetime]
 ) -> None:
     operator = Depends(check.requiring(*_ACTORS))
+    refusals = (400, 404, 409, 415, 422)
 
-    @router.post(_PATH, status_code=201, **_documented(_ACTORS, 400, 409, 415, 422))
+    @staff_route(router, "POST", _PATH, _ACTORS, *refusals, status_code=201)
     def submit_reconciliation(
-        form: NewReconciliation, key: _Key, staff: Annotated[Staff, operator]
-    ) -> ReconciliationReport:
-        """Submit a run; a worker begins with it within moments."""
-        extract = reconciling.extract_path(form.extract) if form.extract is not None else None
+        form: NewReconciliation, key: SubmissionKey, staff: Annotated[Staff, operator]
+    ) -> ReconciliationOut:
+        """Submit a run: with an extract, or by asking Dukcapil itself (`live`). A worker begins at once.
+
+        One run at a time: 409 while another is under way or paused.
+        """
+        extract = reconciling.extracts.path_of(form.extract) if form.extract is not None else None
         if form.way == "extract" and extract is None:
             raise BadInput("extract: expected the name of a file or folder in the folder `extracts`.")
         order = Order(form.way, extract, form.region, form.engine)
         run = reconciling.runs.submit(staff, order, f"{staff.id} {key}")
         reconciling.supervision.tend()
-        return _report(run, clock())
+        return _out(reconciling, run, clock())
 
-    @router.post(_ONE + "/pause", **_documented(_ACTORS, 400, 404, 409, 415, 422))
+    @staff_route(router, "POST", _ONE + "/pause", _ACTORS, *refusals)
     def pause_reconciliation(
-        run_id: _Id, form: ReasonForRun, staff: Annotated[Staff, operator]
-    ) -> ReconciliationReport:
-        """Have a run stop after the chunk under way."""
-        return _report(reconciling.runs.pause(staff, run_id, form.reason), clock())
+        run_id: RunId, form: ReasonForRun, staff: Annotated[Staff, operator]
+    ) -> ReconciliationOut:
+        """Have a run stop after the chunk under way; `resume` takes it up again there."""
+        return _out(reconciling, reconciling.runs.pause(staff, run_id, form.reason), clock())
 
-    @router.post(_ONE + "/resume", **_documented(_ACTORS, 400, 404, 409, 415, 422))
+    @staff_route(router, "POST", _ONE + "/resume", _ACTORS, *refusals)
     def resume_reconciliation(
-        run_id: _Id, form: ReasonForRun, staff: Annotated[Staff, operator]
-    ) -> ReconciliationReport:
-        """Have a paused or failed run go on where it stopped."""
+        run_id: RunId, form: ReasonForRun, staff: Annotated[Staff, operator]
+    ) -> ReconciliationOut:
+        """Have a paused or failed run go on where it stopped; nothing is done twice."""
         run = reconciling.runs.resume(staff, run_id, form.reason)
         reconciling.supervision.tend()
-        return _report(run, clock())
+        return _out(reconciling, run, clock())
 
-    @router.post(_ONE + "/cancel", **_documented(_ACTORS, 400, 404, 409, 415, 422))
+    @staff_route(router, "POST", _ONE + "/cancel", _ACTORS, *refusals)
     def cancel_reconciliation(
-        run_id: _Id, form: ReasonForRun, staff: Annotated[Staff, operator]
-    ) -> ReconciliationReport:
-        """End a run for good; what it stored stays."""
-        return _report(reconciling.runs.cancel(staff, run_id, form.reason), clock())
+        run_id: RunId, form: ReasonForRun, staff: Annotated[Staff, operator]
+    ) -> ReconciliationOut:
+        """End a run for good; what it stored stays, with its history."""
+        return _out(reconciling, reconciling.runs.cancel(staff, run_id, form.reason), clock())
 
 
-# What is called the same in a run and in what is told of it.
-_SAME = (
-    *("id", "state", "submitted_at", "submitted_by", "started_at", "finished_at", "waits_until"),
-    *("as_of", "people", "checked", "changed", "failure"),
-)
-
-
-def _report(run: Run, now: datetime) -> ReconciliationReport:
-    return ReconciliationReport(**_out(run, now), report=dict(run.report) if run.report else None)
-
-
-def _out(run: Run, now: datetime) -> dict[str, Any]:
-    progress = run.progress(now)
-    return {
-        **{name: getattr(run, name) for name in _SAME},
-        "way": run.order.way,
-        "region": run.order.region,
-        "engine": run.order.engine,
-        "statuses": dict(run.counts),
-        "findings_opened": run.opened,
-        "findings_closed": run.closed,
-        "rate_per_s": progress.rate_per_s,
-        "seconds_left": progress.seconds_left,
-        "problems": [dict(problem) for problem in run.problems],
-    }
+def _out(reconciling: Reconciling, run: Run, now: datetime) -> ReconciliationOut:
+    return ReconciliationOut.of(run, now, worked_on=somebody_works(reconciling.database))

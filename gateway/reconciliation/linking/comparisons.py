@@ -8,6 +8,7 @@ other engines, symmetrical in both sides. MUST NOT hold a probability: those are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -113,172 +114,142 @@ def _digits_apart(of: str, most: int) -> str:
     return f"(length({of}_l) = length({of}_r) AND hamming({of}_l, {of}_r) <= {most})"
 
 
+def _trait(
+    name: str, label: Text, tells: Tells, columns: Sequence[str], *levels: tuple[str, str, str]
+) -> Trait:
+    """A trait that is missing where one of `columns` is; a level is a condition with its words, id and en.
+
+    The least alike level is added: whatever fits none of them.
+    """
+    written = tuple(Level(condition, Text(id_, en)) for condition, id_, en in (*levels, _OTHERWISE))
+    return Trait(name, label, tells, _either_missing(*columns), written)
+
+
+_OTHERWISE = ("", "lain", "different")
 _YEARS_APART = "abs(born_year_l - born_year_r)"
 _ON_FIRST_OF_JANUARY = "(substr(born_l, 5) = '0101' OR substr(born_r, 5) = '0101')"
 
+_NICKNAME = (
+    "starts_with(name_sounds_l, name_sounds_r) OR starts_with(name_sounds_r, name_sounds_l)"
+    " OR ends_with(name_sounds_l, name_sounds_r) OR ends_with(name_sounds_r, name_sounds_l)"
+    " OR (length(name_sounds_l) <= 4 AND contains(name_sounds_r, name_sounds_l))"
+    " OR (length(name_sounds_r) <= 4 AND contains(name_sounds_l, name_sounds_r))"
+)
 TRAITS: tuple[Trait, ...] = (
-    Trait(
+    _trait(
         "full_name",
-        Text(id="nama", en="name"),
+        Text("nama", "name"),
         Tells.PERSON,
-        _either_missing("name_sounds"),
+        ["name_sounds"],
+        ("name_sounds_l = name_sounds_r AND name_bits_l >= 20", "sama, sangat jarang", "same, very rare"),
+        ("name_sounds_l = name_sounds_r AND name_bits_l >= 13", "sama, jarang", "same, rare"),
+        ("name_sounds_l = name_sounds_r AND name_bits_l >= 8", "sama", "same"),
+        ("name_sounds_l = name_sounds_r", "sama, sangat umum", "same, very common"),
         (
-            Level(
-                "name_sounds_l = name_sounds_r AND name_bits_l >= 20",
-                Text(id="sama, sangat jarang", en="same, very rare"),
-            ),
-            Level(
-                "name_sounds_l = name_sounds_r AND name_bits_l >= 13",
-                Text(id="sama, jarang", en="same, rare"),
-            ),
-            Level("name_sounds_l = name_sounds_r AND name_bits_l >= 8", Text(id="sama", en="same")),
-            Level("name_sounds_l = name_sounds_r", Text(id="sama, sangat umum", en="same, very common")),
-            Level(
-                f"{_least_bits('name')} >= 9 AND {_contained('name')}",
-                Text(id="bagian nama hilang, sisanya jarang", en="a part is missing, the rest is rare"),
-            ),
-            Level(
-                _contained("name"),
-                Text(id="bagian nama hilang, sisanya umum", en="a part is missing, the rest is common"),
-            ),
-            Level(_alike("name", 0.94), Text(id="salah ketik", en="a slip of the pen")),
-            Level(
-                _rare_shared("name", 9), Text(id="satu bagian yang jarang sama", en="one rare part in common")
-            ),
-            Level(_alike("name", 0.87), Text(id="mirip", en="alike")),
-            Level(
-                "list_has_any(name_parts_l, name_parts_r)",
-                Text(id="satu bagian yang umum sama", en="one common part in common"),
-            ),
-            Level(
-                "starts_with(name_sounds_l, name_sounds_r) OR starts_with(name_sounds_r, name_sounds_l)"
-                " OR ends_with(name_sounds_l, name_sounds_r) OR ends_with(name_sounds_r, name_sounds_l)"
-                " OR (length(name_sounds_l) <= 4 AND contains(name_sounds_r, name_sounds_l))"
-                " OR (length(name_sounds_r) <= 4 AND contains(name_sounds_l, name_sounds_r))",
-                Text(id="mungkin nama panggilan", en="perhaps a nickname"),
-            ),
-            Level("", Text(id="lain", en="different")),
+            f"{_least_bits('name')} >= 9 AND {_contained('name')}",
+            "bagian nama hilang, sisanya jarang",
+            "a part is missing, the rest is rare",
         ),
+        (_contained("name"), "bagian nama hilang, sisanya umum", "a part is missing, the rest is common"),
+        (_alike("name", 0.94), "salah ketik", "a slip of the pen"),
+        (_rare_shared("name", 9), "satu bagian yang jarang sama", "one rare part in common"),
+        (_alike("name", 0.87), "mirip", "alike"),
+        (
+            "list_has_any(name_parts_l, name_parts_r)",
+            "satu bagian yang umum sama",
+            "one common part in common",
+        ),
+        (_NICKNAME, "mungkin nama panggilan", "perhaps a nickname"),
     ),
-    Trait(
+    _trait(
         "birth_date",
-        Text(id="tanggal lahir", en="birth date"),
+        Text("tanggal lahir", "birth date"),
         Tells.PERSON,
-        _either_missing("born"),
+        ["born"],
+        ("born_l = born_r AND substr(born_l, 5) <> '0101'", "sama", "same"),
+        ("born_l = born_r", "sama, 1 Januari", "same, 1 January"),
+        ("born_key_l = born_key_r", "hari dan bulan tertukar", "day and month swapped"),
         (
-            Level("born_l = born_r AND substr(born_l, 5) <> '0101'", Text(id="sama", en="same")),
-            Level("born_l = born_r", Text(id="sama, 1 Januari", en="same, 1 January")),
-            Level("born_key_l = born_key_r", Text(id="hari dan bulan tertukar", en="day and month swapped")),
-            Level(
-                f"{_YEARS_APART} = 0 AND {_ON_FIRST_OF_JANUARY}",
-                Text(id="1 Januari pada tahun yang sama", en="1 January of the same year"),
-            ),
-            Level(
-                f"{_YEARS_APART} <= 2 AND {_ON_FIRST_OF_JANUARY}",
-                Text(id="1 Januari, tahun berdekatan", en="1 January, within two years"),
-            ),
-            Level("hamming(born_l, born_r) <= 1", Text(id="satu angka berbeda", en="one digit differs")),
-            Level(f"{_YEARS_APART} <= 1", Text(id="tahun berdekatan", en="within a year")),
-            Level(f"{_YEARS_APART} <= 5", Text(id="berselisih hingga 5 tahun", en="up to 5 years apart")),
-            Level("", Text(id="lain", en="different")),
+            f"{_YEARS_APART} = 0 AND {_ON_FIRST_OF_JANUARY}",
+            "1 Januari pada tahun yang sama",
+            "1 January of the same year",
         ),
+        (
+            f"{_YEARS_APART} <= 2 AND {_ON_FIRST_OF_JANUARY}",
+            "1 Januari, tahun berdekatan",
+            "1 January, within two years",
+        ),
+        ("hamming(born_l, born_r) <= 1", "satu angka berbeda", "one digit differs"),
+        (f"{_YEARS_APART} <= 1", "tahun berdekatan", "within a year"),
+        (f"{_YEARS_APART} <= 5", "berselisih hingga 5 tahun", "up to 5 years apart"),
     ),
-    Trait(
+    _trait(
         "nik",
-        Text(id="NIK", en="NIK"),
+        Text("NIK", "NIK"),
         Tells.PERSON,
-        _either_missing("nik"),
+        ["nik"],
         (
-            Level(
-                "nik_written_l = nik_written_r",
-                Text(
-                    id="NIK milik orang ini, unsur lain berbeda", en="this person's NIK, under other elements"
-                ),
-            ),
-            Level("nik_l = nik_r", Text(id="sama kecuali +40 perempuan", en="same but for the 40 of women")),
-            Level(
-                "length(nik_l) <> length(nik_r) AND (starts_with(nik_l, nik_r) OR starts_with(nik_r, nik_l))",
-                Text(id="terpotong", en="cut short"),
-            ),
-            Level(
-                f"{_same_part('nik', 1, 12)}",
-                Text(id="hanya nomor urut berbeda", en="only the serial differs"),
-            ),
-            Level(
-                f"{_same_part('nik', 7, 10)}",
-                Text(id="hanya kode wilayah berbeda", en="only the region differs"),
-            ),
-            Level(f"{_digits_apart('nik', 2)}", Text(id="salah ketik", en="a slip of the pen")),
-            Level(f"{_same_part('nik', 7, 6)}", Text(id="tanggal lahir sama", en="same birth date in it")),
-            Level("", Text(id="lain", en="different")),
+            "nik_written_l = nik_written_r",
+            "NIK milik orang ini, unsur lain berbeda",
+            "this person's NIK, under other elements",
         ),
+        ("nik_l = nik_r", "sama kecuali +40 perempuan", "same but for the 40 of women"),
+        (
+            "length(nik_l) <> length(nik_r) AND (starts_with(nik_l, nik_r) OR starts_with(nik_r, nik_l))",
+            "terpotong",
+            "cut short",
+        ),
+        (_same_part("nik", 1, 12), "hanya nomor urut berbeda", "only the serial differs"),
+        (_same_part("nik", 7, 10), "hanya kode wilayah berbeda", "only the region differs"),
+        (_digits_apart("nik", 2), "salah ketik", "a slip of the pen"),
+        (_same_part("nik", 7, 6), "tanggal lahir sama", "same birth date in it"),
     ),
-    Trait(
+    _trait(
         "sex",
-        Text(id="jenis kelamin", en="sex"),
+        Text("jenis kelamin", "sex"),
         Tells.PERSON,
-        _either_missing("sex"),
-        (Level("sex_l = sex_r", Text(id="sama", en="same")), Level("", Text(id="lain", en="different"))),
+        ["sex"],
+        ("sex_l = sex_r", "sama", "same"),
     ),
-    Trait(
+    _trait(
         "mother_name",
-        Text(id="nama ibu", en="mother's name"),
+        Text("nama ibu", "mother's name"),
         Tells.HOUSEHOLD,
-        _either_missing("mother_sounds"),
+        ["mother_sounds"],
+        ("mother_sounds_l = mother_sounds_r AND mother_bits_l >= 13", "sama, jarang", "same, rare"),
+        ("mother_sounds_l = mother_sounds_r", "sama, umum", "same, common"),
         (
-            Level(
-                "mother_sounds_l = mother_sounds_r AND mother_bits_l >= 13",
-                Text(id="sama, jarang", en="same, rare"),
-            ),
-            Level("mother_sounds_l = mother_sounds_r", Text(id="sama, umum", en="same, common")),
-            Level(
-                f"{_contained('mother')} AND {_least_bits('mother')} >= 8",
-                Text(id="bagian nama hilang, sisanya jarang", en="a part is missing, the rest is rare"),
-            ),
-            Level(_alike("mother", 0.92), Text(id="salah ketik", en="a slip of the pen")),
-            Level(
-                f"{_contained('mother')} OR {_rare_shared('mother', 8)}",
-                Text(id="sebagian sama", en="partly the same"),
-            ),
-            Level("", Text(id="lain", en="different")),
+            f"{_contained('mother')} AND {_least_bits('mother')} >= 8",
+            "bagian nama hilang, sisanya jarang",
+            "a part is missing, the rest is rare",
         ),
+        (_alike("mother", 0.92), "salah ketik", "a slip of the pen"),
+        (f"{_contained('mother')} OR {_rare_shared('mother', 8)}", "sebagian sama", "partly the same"),
     ),
-    Trait(
+    _trait(
         "family_card",
-        Text(id="nomor KK", en="family card"),
+        Text("nomor KK", "family card"),
         Tells.HOUSEHOLD,
-        _either_missing("card"),
-        (
-            Level("card_l = card_r", Text(id="sama", en="same")),
-            Level(
-                f"{_same_part('card', 1, 12)} OR {_digits_apart('card', 2)}",
-                Text(id="hampir sama", en="nearly the same"),
-            ),
-            Level("", Text(id="lain", en="different")),
-        ),
+        ["card"],
+        ("card_l = card_r", "sama", "same"),
+        (f"{_same_part('card', 1, 12)} OR {_digits_apart('card', 2)}", "hampir sama", "nearly the same"),
     ),
-    Trait(
+    _trait(
         "region",
-        Text(id="wilayah", en="region"),
+        Text("wilayah", "region"),
         Tells.HOUSEHOLD,
-        _either_missing("village"),
-        (
-            Level("village_l = village_r", Text(id="desa sama", en="same village")),
-            Level("district_l = district_r", Text(id="kecamatan sama", en="same district")),
-            Level("regency_l = regency_r", Text(id="kabupaten/kota sama", en="same regency")),
-            Level("", Text(id="lain", en="different")),
-        ),
+        ["village"],
+        ("village_l = village_r", "desa sama", "same village"),
+        ("district_l = district_r", "kecamatan sama", "same district"),
+        ("regency_l = regency_r", "kabupaten/kota sama", "same regency"),
     ),
-    Trait(
+    _trait(
         "birth_place",
-        Text(id="tempat lahir", en="birth place"),
+        Text("tempat lahir", "birth place"),
         Tells.HOUSEHOLD,
-        _either_missing("place"),
-        (
-            Level("place_l = place_r", Text(id="sama", en="same")),
-            Level("jaro_winkler_similarity(place_l, place_r) >= 0.88", Text(id="mirip", en="alike")),
-            Level("", Text(id="lain", en="different")),
-        ),
+        ["place"],
+        ("place_l = place_r", "sama", "same"),
+        ("jaro_winkler_similarity(place_l, place_r) >= 0.88", "mirip", "alike"),
     ),
 )
 

@@ -31,6 +31,7 @@ from policies.conditions import evaluate, load_rules
 from tests.gateway.reconciliation.registry import (
     Somebody,
     crowd,
+    no_live,
     now,
     plainly,
     settle,
@@ -106,7 +107,7 @@ class Bureau:
             self.database,
             self.folder / "runs",
             compare or self._as_if(RIGHT, 9.0),
-            _no_live,
+            no_live,
             now,
             accept=accept or self.accept,
             chunk_people=7,
@@ -209,7 +210,3 @@ def _mark(extract: Path) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _no_live(_run: Run, _jobs: Any) -> None:
-    raise AssertionError("nobody asked for a live run")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid5
 
 import duckdb
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from gateway.database import Database
 from gateway.reconciliation.comparing import compare_with_extract
+from gateway.reconciliation.jobs import Jobs
 from gateway.reconciliation.registry_rows import export_registry
 from gateway.reconciliation.results import RESULTS, Summary
 from gateway.reconciliation.runner import Runner
@@ -170,19 +171,39 @@ def truly(database: Database) -> Compare:
     return compare
 
 
+def no_live(_run: Run, _jobs: Any) -> None:
+    """Nobody asked for a live run."""
+    raise AssertionError
+
+
 def worker(
     database: Database, folder: Path, *, chunk_people: int = 20, compare: Compare | None = None
 ) -> Runner:
     """Whoever works on runs, in small chunks and without a pause."""
-
-    def live(_run: Run, _jobs: Any) -> None:
-        raise AssertionError("nobody asked for a live run")
-
     compare = compare or plainly(database)
-    work = Work(database, folder / "runs", compare, live, now, chunk_people=chunk_people)
+    work = Work(database, folder / "runs", compare, no_live, now, chunk_people=chunk_people)
     return Runner(database, work, Runs(database, now), now, look_every_s=0.02, poll_s=0.02)
 
 
 def submitted(database: Database, extract: Path, region: str | None = None) -> Run:
     """A run that somebody on the machine asked for."""
     return Runs(database, now).submit(INSTALLATION, Order("extract", str(extract), region))
+
+
+class _AtOnce:
+    """Does a job's steps one after the other, each in its transaction, without anything that lasts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def transaction(self, _name: str, act: Callable[[Connection], Any]) -> Any:
+        with self._database.unit_of_work() as connection:
+            return act(connection)
+
+
+def carried_out_at_once(database: Database, folder: Path, run: Run) -> Run:
+    """The same in a tenth of the time, where nobody has to kill or pause it."""
+    work = Work(database, folder / "runs", plainly(database), no_live, now)
+    work.jobs = cast(Jobs, _AtOnce(database))
+    work(run.id)
+    return Runs(database, now).get(run.id)

@@ -15,7 +15,7 @@ from gateway.api.admin.session import session_router
 from gateway.api.wire import MEMBER_NAMES
 from gateway.cli import app
 from gateway.database import Database
-from gateway.errors import RoleMissing
+from gateway.errors import BadInput, RoleMissing
 from gateway.staff.roles import Role
 from tests.gateway.reconciliation.bureau import CROWD, LOST, OTHER, REASON, RIGHT, WRONG, Bureau
 from tests.gateway.staff.office import PASSWORD, InProcess
@@ -127,6 +127,9 @@ def test_the_commands_show_decide_and_set_rules(bureau: Bureau) -> None:
     assert (bureau.nik(LOST), bureau.nik(OTHER)) == (RIGHT[LOST], WRONG[OTHER])
 
     least = ("--least-probability", "0.99", "--least-agreeing", "5")
+    slips = gapura("rules", "set", "--least-probability", "0.5", "--least-agreeing", "9", refused_as=BadInput)
+    for option in ("--least-probability", "--least-agreeing", "--reason", "--as"):
+        assert f"{option}: expected" in str(slips.exception)
     rule = gapura("rules", "set", *least, "--as", "ani", "--reason", REASON).stdout.split()[0]
     gapura("rules", "approve", rule, "--as", "ani", "--reason", REASON, refused_as=RoleMissing)
     assert "active" in gapura("rules", "approve", rule, "--as", "budi", "--reason", REASON).stdout

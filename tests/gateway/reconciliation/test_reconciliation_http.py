@@ -20,11 +20,7 @@ from gateway.database import Database
 from gateway.reconciliation.tables import findings
 from gateway.registry.personas import persona
 from gateway.registry.tables import people
-from gateway.staff.accounts import StaffAccounts
-from gateway.staff.acts import record_in_audit_log
-from gateway.staff.roles import INSTALLATION, Role
-from gateway.staff.tokens import ApiTokens
-from tests.gateway.staff.office import Clock
+from tests.gateway.staff.office import bearers
 from tests.living import LivingGateway
 
 ADMIN = "/admin/v1/reconciliations"
@@ -38,16 +34,7 @@ _WAIT_S = 60
 def staff(gateway: LivingGateway) -> dict[str, dict[str, str]]:
     """Headers of an operator and of an auditor."""
     database = Database(gateway.settings.effective_database_url)
-    clock = Clock(datetime.now(UTC))
-    accounts = StaffAccounts(database, clock, record_in_audit_log)
-    tokens = ApiTokens(database, clock, record_in_audit_log)
-    headers = {}
-    roles: tuple[Role, ...] = ("operator", "auditor")
-    for role in roles:
-        given = frozenset({role})
-        accounts.add(INSTALLATION, id=f"the.{role}", name=role, roles=given, reason="hired")
-        _, secret = tokens.add(INSTALLATION, f"the.{role}", name="test", roles=given, days=1)
-        headers[role] = {"Authorization": f"Bearer {secret}"}
+    headers = bearers(database, "operator", "auditor")
     database.close()
     return headers
 
@@ -125,12 +112,14 @@ def _finding_of(gateway: LivingGateway, key: str) -> UUID:
 
 
 def test_a_run_through_the_api_tells_its_progress_and_its_report(
-    gateway: LivingGateway, completed: dict[str, Any]
+    gateway: LivingGateway, staff: dict[str, dict[str, str]], completed: dict[str, Any]
 ) -> None:
     assert completed["checked"] == completed["people"] == sum(completed["statuses"].values())
     assert completed["statuses"]["deceased"] == 2
     assert completed["rate_per_s"] > 0
-    assert completed["report"]["regions"]["32.73"]["statuses"]["deceased"] == 1
+    assert completed["submitted_by"].startswith("the.operator@token:")
+    report = gateway.http.get(f"{gateway.url}{ADMIN}/{completed['id']}/report", headers=staff["auditor"])
+    assert report.json()["regions"]["32.73"]["statuses"]["deceased"] == 1
     acts = [one for one in _entries(gateway) if one["kind"] == "act" and "reconciliation" in one["act"]]
     assert [(one["act"], one["actor"].split("@")[0]) for one in acts] == [
         ("reconciliation.submitted", "the.operator"),

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
+from gateway.reconciliation.jobs import JobFailed
 from gateway.reconciliation.runs import Order, Run, Runs
 from gateway.reconciliation.tables import findings, reconciliation_changes, reconciliation_statuses
 from gateway.reconciliation.working import Compare
 from gateway.registry.tables import people
+from gateway.staff.acts import Act, record_in_audit_log
 from gateway.staff.roles import INSTALLATION
 from tests.gateway.reconciliation.registry import (
     TODAY,
+    carried_out_at_once,
     crowd,
     now,
     settle,
@@ -246,6 +251,46 @@ def test_one_run_at_a_time_and_a_key_makes_one(database: Database) -> None:
         runs.pause(INSTALLATION, uuid4())
     with pytest.raises(BadInput):
         runs.submit(INSTALLATION, Order("live", region="3578"))
+
+
+def test_of_two_runs_that_are_begun_in_the_same_moment_one_is_refused(database: Database) -> None:
+    settle(database, crowd(2))
+    first_is_written, second_is_done = threading.Event(), threading.Event()
+
+    def record_slowly(connection: Connection, act: Act) -> None:
+        """Not committed yet: give the other every chance to go past."""
+        record_in_audit_log(connection, act)
+        first_is_written.set()
+        second_is_done.wait(0.3)
+
+    def submit_second() -> Run:
+        first_is_written.wait()
+        try:
+            return Runs(database, now).submit(INSTALLATION, Order("live"))
+        finally:
+            second_is_done.set()
+
+    with ThreadPoolExecutor(2) as both:
+        slow = both.submit(Runs(database, now, record_slowly).submit, INSTALLATION, Order("live"))
+        second = both.submit(submit_second)
+        assert slow.result().state == "queued"
+        with pytest.raises(Conflict, match="is not over"):
+            second.result()
+    assert Runs(database, now).total() == 1
+
+
+def test_a_failed_run_is_not_resumed_beside_another(database: Database, tmp_path: Path) -> None:
+    settle(database, EVERYBODY)
+    runs = Runs(database, now)
+    failed = submitted(database, tmp_path / "nothing.csv")
+    with pytest.raises(JobFailed):
+        carried_out_at_once(database, tmp_path, failed)
+    assert runs.get(failed.id).state == "failed"
+    another = runs.submit(INSTALLATION, Order("live"))
+    with pytest.raises(Conflict, match=str(another.id)):
+        runs.resume(INSTALLATION, failed.id)
+    runs.cancel(INSTALLATION, another.id)
+    assert runs.resume(INSTALLATION, failed.id).state == "queued"
 
 
 def test_a_region_where_nobody_lives_is_taken_for_a_slip(database: Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -11,11 +10,7 @@ import pytest
 
 from gateway.database import Database
 from gateway.registry.personas import persona
-from gateway.staff.accounts import StaffAccounts
-from gateway.staff.acts import record_in_audit_log
-from gateway.staff.roles import INSTALLATION, Role
-from gateway.staff.tokens import ApiTokens
-from tests.gateway.staff.office import Clock
+from tests.gateway.staff.office import bearers
 from tests.living import LivingGateway
 
 OWN = "/v1/access-history"
@@ -42,16 +37,7 @@ def _ask(gateway: LivingGateway, key: str) -> str:
 def staff(gateway: LivingGateway) -> dict[str, dict[str, str]]:
     """Headers of an auditor and of an author."""
     database = Database(gateway.settings.effective_database_url)
-    clock = Clock(datetime.now(UTC))
-    accounts = StaffAccounts(database, clock, record_in_audit_log)
-    tokens = ApiTokens(database, clock, record_in_audit_log)
-    headers = {}
-    roles: tuple[Role, ...] = ("auditor", "author")
-    for role in roles:
-        given = frozenset({role})
-        accounts.add(INSTALLATION, id=f"the.{role}", name=role, roles=given, reason="hired")
-        _, secret = tokens.add(INSTALLATION, f"the.{role}", name="test", roles=given, days=1)
-        headers[role] = {"Authorization": f"Bearer {secret}"}
+    headers = bearers(database, "auditor", "author")
     database.close()
     return headers
 

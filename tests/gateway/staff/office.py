@@ -23,10 +23,13 @@ from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from gateway.keys import Keys
 from gateway.settings import Settings, load_settings
+from gateway.staff.accounts import StaffAccounts
+from gateway.staff.acts import record_in_audit_log
 from gateway.staff.opening import StaffDesk, open_staff_desk
 from gateway.staff.passwords import Passwords
 from gateway.staff.roles import INSTALLATION, Role, Staff
 from gateway.staff.sessions import OpenedSession
+from gateway.staff.tokens import ApiTokens
 
 PASSWORD = "empat kuda di tepi sawah"
 WRONG = "lima kuda di tepi sawah"
@@ -126,3 +129,17 @@ class Office:
         assert answer.status_code == 200, answer.text
         browser.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
         return browser
+
+
+def bearers(database: Database, *roles: Role) -> dict[str, dict[str, str]]:
+    """Role -> headers with an API token of somebody, `the.ROLE`, who has that role and no other."""
+    clock = Clock(datetime.now(UTC))
+    accounts = StaffAccounts(database, clock, record_in_audit_log)
+    tokens = ApiTokens(database, clock, record_in_audit_log)
+    headers = {}
+    for role in roles:
+        given = frozenset({role})
+        accounts.add(INSTALLATION, id=f"the.{role}", name=role, roles=given, reason="hired")
+        _, secret = tokens.add(INSTALLATION, f"the.{role}", name="test", roles=given, days=1)
+        headers[role] = {"Authorization": f"Bearer {secret}"}
+    return headers
