@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
+from policies.basis import read_field_basis
 from policies.bounds import Limits, Scope, read_limits, read_scope
 from policies.conditions import ProgrammeRule
 from policies.dictionary import Field, Text, read_text
@@ -80,7 +81,8 @@ class Agreement:
     for each field named, `drop` included: a field that is dropped is withheld by a decision, not by an
     oversight. `reasons` lets out what each clause of a programme rule said, and so a yes or no about every
     field that the rule reads. `last_known_max_age_days` is how old an earlier answer of a source that is
-    down may be to stand in for it; None means that none may.
+    down may be to stand in for it; None means that none may. `field_basis` has, for fields that rest on one
+    of the legal bases alone, which.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Agreement:
     translation: TranslationGrant | None = None
     suspension: Suspension | None = None
     withdrawn: Mapping[str, int] = field(default_factory=dict)
+    field_basis: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cited(self) -> Text:
@@ -262,6 +265,7 @@ def parse_agreement(
         translation=read_grant(parts["translation"], sector, _SLUG_ADVICE)
         if "translation" in parts
         else None,
+        field_basis=read_field_basis(parts["field_basis"], parts) if "field_basis" in parts else {},
     )
     root.file.finish()
     return agreement
@@ -286,7 +290,7 @@ _REQUIRED = (
     "on_source_failure",
     "fields",
 )
-_OPTIONAL = ("programmes", "last_known_max_age_days", "disclosure_delay", "translation")
+_OPTIONAL = ("programmes", "last_known_max_age_days", "disclosure_delay", "translation", "field_basis")
 _RETIRED = {"state": "nothing: leave the line away, the gateway keeps whether an agreement is in force"}
 
 

@@ -107,6 +107,8 @@ class _Between:
         yield from self._delay()
         yield from self._translation()
         yield from self._fields()
+        if old is not None:
+            yield from self._bases(old)
 
     def _opened(self) -> Item:
         new = self.new
@@ -253,6 +255,16 @@ class _Between:
             return None
         words = wording.still_withheld(self.consumer, self.dictionary[name].label, named=after)
         return Item(f"fields.{name}", "neutral", words)
+
+    def _bases(self, old: Agreement) -> Iterator[Item]:
+        """On which basis a field rests: what leaves stays the same."""
+        for name in dict.fromkeys([*self.new.field_basis, *old.field_basis]):
+            before, after = old.field_basis.get(name), self.new.field_basis.get(name)
+            if before != after:
+                clause, all_ = wording.basis_of(self.dictionary[name].label), wording.ALL_BASES
+                told = [all_ if basis is None else wording.plain(basis) for basis in (after, before)]
+                words = wording.becomes(self.consumer, clause, *told)
+                yield Item(f"field_basis.{name}", "neutral", words)
 
     def _questions_about(self, programme: str) -> Text:
         rule = self.programmes.get(programme)

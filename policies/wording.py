@@ -16,6 +16,7 @@ NOTHING = Text("tidak ada", "none")
 EVERYWHERE = Text("seluruh Indonesia", "the whole country")
 ANYONE = Text("siapa pun", "anyone")
 OTHERS = Text("orang lain", "other people")
+ALL_BASES = Text("semua dasar hukum perjanjian", "all legal bases of the agreement")
 
 # What a clause with one value is called.
 CLAUSES: Mapping[str, Text] = {
@@ -113,6 +114,11 @@ def becomes(subject: str, clause: Text, new: Text, old: Text) -> Text:
         f"{subject}: {clause.id} menjadi {new.id} (sebelumnya {old.id}).",
         f"{subject}: {clause.en} becomes {new.en} (was {old.en}).",
     )
+
+
+def basis_of(label: Text) -> Text:
+    """The legal basis on which one field is released."""
+    return Text(f"dasar hukum {label.id}", f"the legal basis of {label.en}")
 
 
 def plain(value: object) -> Text:

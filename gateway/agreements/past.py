@@ -40,6 +40,16 @@ class Explanation:
     reasons: tuple[Because, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An outcome's entry, None once erased, and the wording by which it was decided, where it can be read."""
+
+    at: datetime
+    consumer: str
+    entry: dict[str, Any] | None
+    wording: Wording | None
+
+
 _NO_OUTCOME = Text(
     "Log tidak memuat hasil pertukaran dengan nomor ini: nomor lain, atau berakhir sebelum ada jawaban.",
     "The log has no outcome of an exchange of this id: it is another's, or ended before an answer.",
@@ -58,6 +68,21 @@ class Explanations:
 
         Raises NotFound where the log holds no outcome of it, StoreUnavailable.
         """
+        read = self._read(exchange_id)
+        reasons = because(read.entry, field, read.wording)
+        agreement = read.entry.get("agreement") if read.entry is not None else None
+        return Explanation(exchange_id, read.at, read.consumer, agreement, field, reasons)
+
+    def withheld(self, exchange_id: UUID) -> dict[str, tuple[Because, ...]]:
+        """Why each field was withheld that the answer withheld; empty for a refusal, which withholds all.
+
+        Raises as a call does.
+        """
+        read = self._read(exchange_id)
+        fields = read.entry.get("withheld", ()) if read.entry is not None else ()
+        return {field: because(read.entry, field, read.wording) for field in fields}
+
+    def _read(self, exchange_id: UUID) -> _Read:
         statement = select(audit_entries.c.at, audit_entries.c.consumer_id, audit_entries.c.entry).where(
             audit_entries.c.exchange_id == exchange_id, audit_entries.c.kind == "outcome"
         )
@@ -68,9 +93,7 @@ class Explanations:
             entry = orjson.loads(row.entry) if row.entry is not None else None
             agreement = entry.get("agreement") if entry is not None else None
             wording = self._wording(connection, agreement, row.at) if agreement is not None else None
-        return Explanation(
-            exchange_id, row.at, row.consumer_id, agreement, field, because(entry, field, wording)
-        )
+        return _Read(row.at, row.consumer_id, entry, wording)
 
     def _wording(self, connection: Connection, agreement: dict[str, Any], at: datetime) -> Wording | None:
         """The agreement that an entry names, read as it was read then; None if that cannot be done."""

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, State, Version
+from gateway.agreements.listing import list_anew
 from gateway.agreements.reading import AgreementText, PolicyTexts
 from gateway.agreements.tables import policy_acts, policy_epoch, policy_versions
 from gateway.civil_day import wib
@@ -129,6 +130,7 @@ def highest_number(connection: Connection, kind: Kind, name: str) -> int:
 def add(connection: Connection, version: Version) -> None:
     """Keep a version that is new."""
     connection.execute(insert(policy_versions).values(_row(version)))
+    list_anew(connection, version.kind, version.name)
 
 
 def write(connection: Connection, version: Version) -> None:
@@ -138,6 +140,7 @@ def write(connection: Connection, version: Version) -> None:
         .where(_of(version.kind, version.name), _TABLE.version == version.version)
         .values(_row(version))
     )
+    list_anew(connection, version.kind, version.name)
 
 
 def supersede(connection: Connection, kind: Kind, name: str, now: datetime) -> None:

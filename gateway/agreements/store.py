@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from gateway.agreements.lifecycle import (
     next_state,
     unmet,
 )
+from gateway.agreements.listing import Listed, Wanted, page_of
 from gateway.agreements.provided import AskProvided, not_known
 from gateway.agreements.reading import PolicyReader, own_number
 from gateway.agreements.refused import ChangedMeanwhile, ConditionsUnmet
@@ -121,6 +122,10 @@ class PolicyStore:
             raise NotFound(Text(f"Tidak ada {kind} {name}.", f"There is no {kind} {name}."))
         counted = [one for one in found if one.state != "discarded"]
         return next((one for one in found if one.state in IN_FORCE), next(iter(counted), found[0]))
+
+    def listed(self, wanted: Wanted, page: int, per_page: int) -> tuple[Sequence[Listed], int]:
+        """A page of the list of policies, from 1, and how many there are in all."""
+        return page_of(self._database, wanted, civil_day(self._clock()), page, per_page)
 
     def history(self, kind: Kind, name: str) -> list[Done]:
         """What was done with a policy, the newest first."""

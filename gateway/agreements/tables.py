@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     Index,
     Integer,
     String,
@@ -64,6 +65,27 @@ policy_acts = Table(
     Column("sha256", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("ix_policy_acts_policy", "kind", "name", "version"),
+)
+
+# One row for each policy, of the version that speaks for it: see `listing`.
+policy_listing = Table(
+    "policy_listing",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("in_force", Integer),
+    Column("open_version", Integer),
+    Column("open_state", String(16)),
+    Column("newest", Integer, nullable=False),
+    Column("title_id", String(300)),
+    Column("title_en", String(300)),
+    Column("consumer", String(80)),
+    Column("purpose", String(80)),
+    Column("valid_from", Date),
+    Column("valid_until", Date),
+    Index("ix_policy_listing_valid_until", "kind", "valid_until", "name"),
+    Index("ix_policy_listing_consumer", "consumer"),
 )
 
 # One row. Whoever decides a request compares it with what it has read: see `live`.

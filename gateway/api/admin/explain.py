@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.agreements.explanation import Because
 from gateway.agreements.past import Explanations
 from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
 from gateway.api.admin.trying_forms import both
@@ -46,6 +47,16 @@ class ExplanationOut(BaseModel):
     reasons: list[ReasonOut]
 
 
+def reason_out(reason: Because) -> ReasonOut:
+    """A reason as the wire carries it."""
+    return ReasonOut(
+        code=reason.code,
+        people=reason.people,
+        what=both(reason.what),
+        ask_for=both(reason.ask_for) if reason.ask_for is not None else None,
+    )
+
+
 def explain_router(explanations: Explanations, check: StaffCheck) -> APIRouter:
     """The route by which staff answer a consumer's question about an earlier exchange."""
     router = APIRouter(tags=["policies"])
@@ -67,15 +78,7 @@ def explain_router(explanations: Explanations, check: StaffCheck) -> APIRouter:
             consumer=told.consumer,
             agreement=AgreementOut(**told.agreement) if told.agreement is not None else None,
             field=told.field,
-            reasons=[
-                ReasonOut(
-                    code=reason.code,
-                    people=reason.people,
-                    what=both(reason.what),
-                    ask_for=both(reason.ask_for) if reason.ask_for is not None else None,
-                )
-                for reason in told.reasons
-            ],
+            reasons=[reason_out(reason) for reason in told.reasons],
         )
 
     return router

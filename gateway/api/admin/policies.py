@@ -17,7 +17,6 @@ from gateway.agreements.lifecycle import (
     JUDGED,
     NEEDS_REASON,
     NOT_JUDGED,
-    OPEN,
     ROLES_FOR,
     Act,
     Kind,
@@ -25,8 +24,11 @@ from gateway.agreements.lifecycle import (
     acts_possible,
     may_resume,
 )
+from gateway.agreements.listing import Wanted
 from gateway.agreements.store import PolicyStore
+from gateway.api.admin.dictionary import add_dictionary_route
 from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
+from gateway.api.admin.drafting import add_drafting_routes
 from gateway.api.admin.policy_forms import (
     IfMatch,
     Name,
@@ -34,18 +36,18 @@ from gateway.api.admin.policy_forms import (
     Number,
     PolicyDetail,
     PolicyDifference,
-    PolicyList,
     PolicyText,
     PolicyVersion,
     ReasonToAct,
     act_out,
     difference_out,
     etag_of,
-    summary_of_policy,
     summary_of_version,
+    summary_out,
     version_out,
 )
-from gateway.civil_day import civil_day
+from gateway.api.admin.policy_list import add_list_route
+from gateway.api.admin.programme_rules import add_rule_route
 from gateway.errors import BadInput
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import ROLES, Staff
@@ -75,7 +77,6 @@ _WORDS: Mapping[Act, str] = {
 class _Desk:
     store: PolicyStore
     check: StaffCheck
-    clock: Callable[[], datetime]
 
     def answer(self, response: Response, version: Version, staff: Staff) -> PolicyVersion:
         """A version as `staff` sees it, with its ETag."""
@@ -109,7 +110,11 @@ class _Desk:
 def policy_router(store: PolicyStore, check: StaffCheck, clock: Callable[[], datetime]) -> APIRouter:
     """The routes by which staff make policies. All of them block, so FastAPI runs them in threads."""
     router = APIRouter(tags=["policies"])
-    desk = _Desk(store, check, clock)
+    desk = _Desk(store, check)
+    add_list_route(router, store, check)
+    add_drafting_routes(router, store, check, desk.answer)
+    add_rule_route(router, store, check, clock)
+    add_dictionary_route(router, store, check)
     _reading_routes(router, desk)
     _comparing_route(router, desk)
     _writing_routes(router, desk)
@@ -122,39 +127,14 @@ def policy_router(store: PolicyStore, check: StaffCheck, clock: Callable[[], dat
 def _reading_routes(router: APIRouter, desk: _Desk) -> None:
     reader = Annotated[Staff, Depends(desk.check.requiring(*ROLES))]
 
-    @router.get(_ALL, responses=problems(401, 403, 422), openapi_extra=STAFF_ONLY)
-    def list_policies(_staff: reader, kind: Kind | None = None) -> PolicyList:
-        """Every policy: what is in force, how it stands today, and what is being worked on."""
-        today = civil_day(desk.clock())
-        agreements = {one.id: one for one in desk.store.book().agreements}
-        by_policy: dict[tuple[Kind, str], list[Version]] = {}
-        for version in desk.store.versions(kind):
-            by_policy.setdefault((version.kind, version.name), []).append(version)
-        return PolicyList(
-            policies=[
-                summary_of_policy(
-                    versions[0],
-                    _one_of(versions, IN_FORCE),
-                    _one_of(versions, OPEN),
-                    agreements.get(name) if of_kind == "agreement" else None,
-                    today,
-                )
-                for (of_kind, name), versions in by_policy.items()
-            ]
-        )
-
     @router.get(_ONE, responses=problems(401, 403, 404, 422), openapi_extra=STAFF_ONLY)
     def get_policy(kind: Kind, name: Name, _staff: reader) -> PolicyDetail:
-        """One policy: its versions and everything that was done with them."""
+        """One policy: how it stands, its versions and everything that was done with them."""
         desk.store.get(kind, name)
-        versions = desk.store.versions(kind, name)
-        in_force, being_made = _one_of(versions, IN_FORCE), _one_of(versions, OPEN)
+        listed = desk.store.listed(Wanted(kind=kind, name=name), 1, 1)[0][0]
         return PolicyDetail(
-            kind=kind,
-            name=name,
-            in_force=in_force.version if in_force is not None else None,
-            open_version=being_made.version if being_made is not None else None,
-            versions=[summary_of_version(version) for version in versions],
+            **summary_out(listed),
+            versions=[summary_of_version(version) for version in desk.store.versions(kind, name)],
             history=[act_out(done) for done in desk.store.history(kind, name)],
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -12,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.agreements.judging import Difference
 from gateway.agreements.keepable import LONGEST_TEXT_BYTES
 from gateway.agreements.lifecycle import NEEDS_REASON, ROLES_FOR, Act, Judgement, Kind, State, Unmet, Version
+from gateway.agreements.listing import Listed
 from gateway.agreements.refused import difference_in_words
 from gateway.agreements.store import Done
 from gateway.api.exchanges import BothLanguages
 from gateway.errors import PreconditionMissing
 from gateway.staff.roles import Role
-from policies.agreement import Agreement
 from policies.agreement import Standing as AgreementStanding
 from policies.dictionary import Text
 
@@ -153,16 +154,23 @@ class PolicySummary(BaseModel):
     in_force: int | None
     open_version: int | None
     open_state: State | None
+    newest: int = Field(description="The number of the newest version.")
+    title: BothLanguages | None = Field(description="As the version that speaks for it says it, if it does.")
+    consumer: str | None = Field(description="Of an agreement.")
+    purpose: str | None = Field(description="Of an agreement.")
+    valid_from: date | None = Field(description="Of an agreement: its first day.")
+    valid_until: date | None = Field(description="Of an agreement: its last day.")
     suspended_since: datetime | None = Field(description="Of a suspended agreement: since when (UTC).")
     suspended_for: str | None = Field(description="Of a suspended agreement: the reason that was given.")
-    consumer: str | None = Field(description="Of an agreement.")
-    valid_until: date | None = Field(description="Of an agreement: its last day.")
 
 
 class PolicyList(BaseModel):
-    """Every policy."""
+    """A page of the policies."""
 
     policies: list[PolicySummary]
+    page: int
+    per_page: int
+    total: int = Field(description="How many there are on all pages.")
 
 
 class PolicyAct(BaseModel):
@@ -176,13 +184,9 @@ class PolicyAct(BaseModel):
     at: datetime
 
 
-class PolicyDetail(BaseModel):
+class PolicyDetail(PolicySummary):
     """One policy with its versions and its history, the newest first."""
 
-    kind: Kind
-    name: str
-    in_force: int | None
-    open_version: int | None
     versions: list[VersionSummary]
     history: list[PolicyAct]
 
@@ -204,27 +208,13 @@ def summary_of_version(version: Version) -> VersionSummary:
     return VersionSummary(**_facts(version))
 
 
-def summary_of_policy(
-    newest: Version,
-    in_force: Version | None,
-    being_made: Version | None,
-    agreement: Agreement | None,
-    today: date,
-) -> PolicySummary:
-    """A policy as the list shows it."""
-    suspended = in_force if in_force is not None and in_force.state == "suspended" else None
-    return PolicySummary(
-        kind=newest.kind,
-        name=newest.name,
-        standing=agreement.standing(today) if agreement is not None else (in_force or newest).state,
-        in_force=in_force.version if in_force is not None else None,
-        open_version=being_made.version if being_made is not None else None,
-        open_state=being_made.state if being_made is not None else None,
-        suspended_since=suspended.changed_at if suspended is not None else None,
-        suspended_for=suspended.reason if suspended is not None else None,
-        consumer=agreement.consumer if agreement is not None else None,
-        valid_until=agreement.valid_until if agreement is not None else None,
-    )
+def summary_out(listed: Listed) -> dict[str, Any]:
+    """The members of a policy's summary."""
+    told = dataclasses.asdict(listed)
+    title = [told.pop(name) for name in ("title_id", "title_en")]
+    first = next(filter(None, title), None)
+    words = BothLanguages(id=title[0] or first, en=title[1] or first) if first else None
+    return {**told, "title": words}
 
 
 def version_out(

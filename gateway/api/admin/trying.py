@@ -10,7 +10,16 @@ from gateway.agreements.replay import MOST_DAYS
 from gateway.agreements.store import PolicyStore
 from gateway.agreements.trials import Trials
 from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
-from gateway.api.admin.trying_forms import ImpactOut, PreviewForm, PreviewOut, impact_out, preview_out
+from gateway.api.admin.trying_forms import (
+    ImpactOut,
+    PersonaList,
+    PersonaOut,
+    PreviewForm,
+    PreviewOut,
+    impact_out,
+    preview_out,
+)
+from gateway.registry.personas import PERSONAS
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import ROLES, Staff
 
@@ -25,6 +34,13 @@ _Days = Annotated[
 def trying_router(trials: Trials, store: PolicyStore, check: StaffCheck) -> APIRouter:
     """The routes by which staff see what a version would change, for one person and for real traffic."""
     router = APIRouter(tags=["policies"])
+
+    @router.get("/admin/v1/personas", responses=problems(401, 403), openapi_extra=STAFF_ONLY)
+    def list_personas(_staff: Annotated[Staff, Depends(check.requiring(*ROLES))]) -> PersonaList:
+        """The invented people on whom a version can be tried."""
+        return PersonaList(
+            personas=[PersonaOut(key=one.key, name=one.said["Nama"], shows=one.shows) for one in PERSONAS]
+        )
 
     @router.post(
         f"{_VERSION}/preview",

@@ -88,6 +88,20 @@ class PreviewForm(BaseModel):
         )
 
 
+class PersonaOut(BaseModel):
+    """An invented person, by the key that a preview takes."""
+
+    key: str
+    name: str
+    shows: str = Field(description="What asking about them shows.")
+
+
+class PersonaList(BaseModel):
+    """The invented people of every demo registry."""
+
+    personas: list[PersonaOut]
+
+
 class DeniedOut(BaseModel):
     """The refusal that the consumer would get."""
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import delete
 
-from gateway.agreements.tables import policy_acts, policy_epoch, policy_versions
+from gateway.agreements.tables import policy_acts, policy_epoch, policy_listing, policy_versions
 from gateway.audit.tables import audit_documents, audit_entries, audit_pending
 from gateway.database import Database
 from gateway.migrations import migrate
@@ -17,7 +17,7 @@ from tests.conftest import empty_postgres_database
 from tests.gateway.agreements.bureau import Bureau
 
 TABLES = (
-    *(policy_versions, policy_acts, policy_epoch),
+    *(policy_versions, policy_listing, policy_acts, policy_epoch),
     *(staff_sessions, staff_tokens, staff_accounts),
     *(audit_documents, audit_pending, audit_entries),
 )

@@ -1,0 +1,116 @@
+"""An agreement's terms beside its fields, as a form shows them, and what a filled-in form writes. Pure.
+
+Reading forgives: a draft that does not load yet is shown as far as it says anything. Judging what was typed
+is for the reader of agreements, which knows every line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.agreements.facts import as_written
+from gateway.agreements.rewriting import REMOVED, Place
+from policies.agreement import DOCUMENT_KINDS
+
+EVERYWHERE, ANYONE, NONE = "everywhere", "anyone", "none"
+LIMITS = ("requests_per_minute", "subjects_per_day", "new_people_per_day")
+_PLAIN = (
+    *("consumer", "purpose", "legal_basis", "valid_from", "valid_until", "operations"),
+    *("subjects_per_request", "pseudonym_sector", "reasons", "on_source_failure"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """As written, every scalar a text; None or empty where the text says nothing, or not in a usual form."""
+
+    title: Mapping[str, str] = field(default_factory=dict)
+    consumer: str | None = None
+    purpose: str | None = None
+    legal_basis: tuple[str, ...] = ()
+    documents: Mapping[str, str] = field(default_factory=dict)
+    valid_from: str | None = None
+    valid_until: str | None = None
+    operations: tuple[str, ...] = ()
+    programmes: tuple[str, ...] = ()
+    everywhere: bool = False
+    regions: tuple[str, ...] = ()
+    anyone: bool = False
+    enrolled_in: tuple[str, ...] = ()
+    subjects_per_request: str | None = None
+    limits: Mapping[str, str] = field(default_factory=dict)
+    pseudonym_sector: str | None = None
+    reasons: str | None = None
+    on_source_failure: str | None = None
+    last_known_max_age_days: str | None = None
+    disclosure_delay: Mapping[str, str] = field(default_factory=dict)
+    translation: Mapping[str, str] = field(default_factory=dict)
+
+
+def terms_of(text: bytes) -> Terms:
+    """What a text says beside its fields."""
+    said = as_written(text) or {}
+    scope = said.get("scope")
+    scope = scope if isinstance(scope, Mapping) else {}
+    return Terms(
+        title=_texts_by_name(said.get("title")),
+        consumer=_text(said.get("consumer")),
+        purpose=_text(said.get("purpose")),
+        legal_basis=_texts(said.get("legal_basis")),
+        documents=_texts_by_name(said.get("documents")),
+        valid_from=_text(said.get("valid_from")),
+        valid_until=_text(said.get("valid_until")),
+        operations=_texts(said.get("operations")),
+        programmes=_texts(said.get("programmes")),
+        everywhere=scope.get("regions") == EVERYWHERE,
+        regions=_texts(scope.get("regions")),
+        anyone=scope.get("enrolled_in") == ANYONE,
+        enrolled_in=_texts(scope.get("enrolled_in")),
+        subjects_per_request=_text(said.get("subjects_per_request")),
+        limits=_texts_by_name(said.get("limits")),
+        pseudonym_sector=_text(said.get("pseudonym_sector")),
+        reasons=_text(said.get("reasons")),
+        on_source_failure=_text(said.get("on_source_failure")),
+        last_known_max_age_days=_text(said.get("last_known_max_age_days")),
+        disclosure_delay=_texts_by_name(said.get("disclosure_delay")),
+        translation=_texts_by_name(said.get("translation")),
+    )
+
+
+def edits(given: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
+    """What a filled-in form writes into the text; what was not `given`, or is None, stays as it stands."""
+    given = {name: value for name, value in given.items() if value is not None}
+    yield from (((name,), given[name]) for name in _PLAIN if name in given)
+    for language, words in given.get("title", {}).items():
+        yield ("title", language), words
+    for kind in DOCUMENT_KINDS:
+        if kind in given.get("documents", {}):
+            number = given["documents"][kind].strip()
+            yield ("documents", kind), number or REMOVED
+    if "programmes" in given:
+        yield ("programmes",), given["programmes"] or REMOVED
+    for name in ("regions", "enrolled_in"):
+        if name in given:
+            yield ("scope", name), given[name]
+    for name in LIMITS:
+        if name in given.get("limits", {}):
+            yield ("limits", name), given["limits"][name]
+    if "last_known_max_age_days" in given:
+        age = given["last_known_max_age_days"]
+        yield ("last_known_max_age_days",), REMOVED if age == NONE else age
+
+
+def _text(said: Any) -> str | None:
+    return said if isinstance(said, str) and said else None
+
+
+def _texts(said: Any) -> tuple[str, ...]:
+    return tuple(one for one in said if isinstance(one, str)) if isinstance(said, list) else ()
+
+
+def _texts_by_name(said: Any) -> Mapping[str, str]:
+    if not isinstance(said, Mapping):
+        return {}
+    return {str(name): one for name, one in said.items() if isinstance(one, str)}
