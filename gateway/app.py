@@ -21,17 +21,28 @@ from gateway.agreements.replay import Replay
 from gateway.agreements.store import PolicyStore
 from gateway.agreements.trials import Trials
 from gateway.api import documentation, problems
+from gateway.api.admin.acts import act_router
+from gateway.api.admin.consumer_health import consumer_health_router
 from gateway.api.admin.consumer_keys import consumer_key_router
 from gateway.api.admin.consumers import consumer_router
+from gateway.api.admin.evidence import Evidence
+from gateway.api.admin.exchanges import exchange_log_router
 from gateway.api.admin.explain import explain_router
+from gateway.api.admin.findings import finding_router
+from gateway.api.admin.gateway import gateway_router
 from gateway.api.admin.likely_persons import likely_person_router
 from gateway.api.admin.limits import limits_router
+from gateway.api.admin.log_checks import log_router
+from gateway.api.admin.maps import map_router
+from gateway.api.admin.overview import overview_router
 from gateway.api.admin.policies import policy_router
 from gateway.api.admin.reconciliations import reconciliation_router
+from gateway.api.admin.regions import region_router
 from gateway.api.admin.reversals import reversal_router
 from gateway.api.admin.rights import rights_admin_router
 from gateway.api.admin.session import session_router
 from gateway.api.admin.signatures import signature_router
+from gateway.api.admin.sources import source_router
 from gateway.api.admin.staff import staff_router
 from gateway.api.admin.tokens import token_router
 from gateway.api.admin.trying import trying_router
@@ -49,6 +60,7 @@ from gateway.api.transparency import transparency_router
 from gateway.api.usage import usage_router
 from gateway.api.wire import MEMBER_NAMES, WIRE_MODELS
 from gateway.areas.connector import AreasConnector
+from gateway.audit.checks import LogChecks
 from gateway.audit.entry import SubjectHasher
 from gateway.audit.log import AuditLog
 from gateway.audit.transparency import TransparentLog, open_log
@@ -64,6 +76,8 @@ from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.certificates import ClientCertificates
 from gateway.oauth.consumers import ConsumerStore
 from gateway.oauth.endpoints import oauth_router
+from gateway.oauth.identity import identity_in
+from gateway.overview.opening import Overview, open_overview
 from gateway.provision import check_provided, provided_by, with_unconfigured
 from gateway.pseudonyms.desk import NamesDesk, open_names_desk
 from gateway.reconciliation.opening import Reconciling, open_reconciling
@@ -76,6 +90,7 @@ from gateway.serving import readiness_checks, serving, source_words
 from gateway.settings import Settings, load_settings
 from gateway.signatures.edge import SignedAnswers, SignedBearerCheck
 from gateway.sources.folder import Sources, build_sources
+from gateway.sources.standing import SourceBoard
 from gateway.staff.opening import StaffDesk, open_staff_desk
 from gateway.telemetry import Telemetry
 
@@ -111,6 +126,7 @@ class Services:
     rights: Rights
     reconciling: Reconciling
     trials: Trials
+    overview: Overview
     staff: StaffDesk
     telemetry: Telemetry
     clock: Clock
@@ -142,7 +158,7 @@ def build_services(
     provides, PolicyError when a policy file is wrong, StoreUnavailable when the database is out of reach.
     """
     telemetry = Telemetry(settings.log_level)
-    database = Database(settings.effective_database_url)
+    database = Database(settings.effective_database_url, direct_url=settings.database_direct_url)
     if database.is_missing() or not is_current(database):
         raise SettingsInvalid(["The database schema is not current: run `gapura migrate` first"])
     keys = open_keys(database, settings.home / "keys", settings.key_source)
@@ -225,6 +241,7 @@ def build_services(
         ),
         open_reconciling(settings, database, registry, names.keyring.of, audit, limits, keys, clock),
         Trials(preview, Replay(database, consumers, clock), Explanations(database)),
+        open_overview(database, limits, clock),
         staff,
         telemetry,
         clock,
@@ -286,13 +303,51 @@ def _staff_routes(services: Services) -> Iterator[APIRouter]:
     yield reversal_router(services.names.reversals, check)
     yield likely_person_router(services.reconciling.likely, services.reconciling.rules, check)
     yield reconciliation_router(services.reconciling, check, clock)
+    yield finding_router(services.reconciling, check, clock)
+    yield map_router(services.database, services.policies, check, clock)
+    yield overview_router(services.overview, check)
     yield consumer_router(services.consumers, check)
+    yield consumer_health_router(
+        services.overview, services.consumers, services.policies, services.limits, check
+    )
     yield consumer_key_router(services.consumers, check)
     yield signature_router(services.database, check, clock)
     yield policy_router(services.store, check, clock)
+    yield region_router(check)
     yield trying_router(services.trials, services.store, check)
     yield explain_router(services.trials.explain, check)
     yield limits_router(services.store, services.limits, check, clock)
+    yield from _log_routes(services)
+    yield source_router(
+        SourceBoard(
+            database=services.database,
+            registry=services.registry,
+            sources=services.sources,
+            outside=services.outside,
+            clock=clock,
+        ),
+        services.policies,
+        services.database,
+        check,
+    )
+    yield gateway_router(
+        settings=services.settings,
+        keys=services.keys,
+        keyring=services.log.keyring,
+        sectors=services.names.keyring,
+        check=check,
+        clock=clock,
+    )
+
+
+def _log_routes(services: Services) -> Iterator[APIRouter]:
+    check, clock, database, log = services.staff.check, services.clock, services.database, services.log
+    identity = identity_in(services.consumers)
+    evidence = Evidence(database, log, services.keys.audit_key, identity, clock)
+    checks = LogChecks(database, log.keyring.verifiers, clock)
+    yield exchange_log_router(database, services.policies, services.trials.explain, evidence, check)
+    yield act_router(database, evidence, check)
+    yield log_router(log, database, checks, check, clock)
 
 
 def create_app() -> ASGIApp:

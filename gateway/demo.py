@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ import httpx
 from sqlalchemy import func, select
 
 from gateway.api.examples import TOUR, Stop
+from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.errors import Conflict, GapuraError, NotFound
 from gateway.installation import open_keys
 from gateway.migrations import migrate
 from gateway.oauth.client import GatewayClient
-from gateway.oauth.consumers import ConsumerStore
+from gateway.oauth.consumers import ConsumerStore, utc_now
 from gateway.oauth.jose import make_key_pair
 from gateway.registry.imports import import_registry
 from gateway.registry.synthetic import generate_people
@@ -73,8 +75,13 @@ def client_key_file(settings: Settings, consumer_id: str) -> Path:
     return settings.home / "demo-consumers" / f"{consumer_id}.jwk.json"
 
 
-def prepare(settings: Settings, count: int, watch: Watch, say: Say) -> None:
-    """Make the home folder, keys, database, people and consumers; whatever exists already is kept."""
+def prepare(
+    settings: Settings, count: int, watch: Watch, say: Say, clock: Callable[[], datetime] = utc_now
+) -> None:
+    """Make the home folder, keys, database, people and consumers; whatever exists already is kept.
+
+    By `clock` the people are imported and the consumers registered.
+    """
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.effective_database_url)
     try:
@@ -91,13 +98,15 @@ def prepare(settings: Settings, count: int, watch: Watch, say: Say) -> None:
         if present:
             say(f"The registry holds {present} synthetic people from an earlier start.")
         else:
-            _fill_registry(settings, database, count, watch)
-        _register_consumers(settings, database)
+            _fill_registry(settings, database, count, watch, clock)
+        _register_consumers(settings, ConsumerStore(database, clock))
     finally:
         database.close()
 
 
-def _fill_registry(settings: Settings, database: Database, count: int, watch: Watch) -> None:
+def _fill_registry(
+    settings: Settings, database: Database, count: int, watch: Watch, clock: Callable[[], datetime]
+) -> None:
     file = settings.home / "synthetic-people.parquet"
     generate_people(file, count, _SEED, with_personas=True, progress=watch("Inventing people"))
     moved = watch("Importing them")
@@ -106,11 +115,12 @@ def _fill_registry(settings: Settings, database: Database, count: int, watch: Wa
         file,
         rejects=settings.home / "rejected-rows.csv",
         progress=lambda done, total: moved(done / max(total, 1)),
+        as_of=civil_day(clock()),
+        clock=clock,
     )
 
 
-def _register_consumers(settings: Settings, database: Database) -> None:
-    store = ConsumerStore(database)
+def _register_consumers(settings: Settings, store: ConsumerStore) -> None:
     for consumer in CONSUMERS:
         path = client_key_file(settings, consumer.id)
         if path.exists():
@@ -140,13 +150,17 @@ def _register_consumers(settings: Settings, database: Database) -> None:
 @contextmanager
 def outside_sources(settings: Settings) -> Iterator[Training]:
     """Simulators of the outside sources on the demo's people, and the `sources.toml` that leads to them."""
+    from gateway import demo_maps  # noqa: PLC0415 - geometry, which the short commands need not wait for
+
     database = Database(settings.effective_database_url)
     try:
         population = training_people(database, _SIMULATED_PEOPLE)
+        demo_maps.lay_out_extract(settings, population)
+        with training(population, settings.home) as simulators:
+            demo_maps.import_maps(database, simulators.file)
+            yield simulators
     finally:
         database.close()
-    with training(population, settings.home) as simulators:
-        yield simulators
 
 
 def refuse_taken_port(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from gateway.database import Database
 from gateway.installation import open_keys
 from gateway.settings import Settings
+from gateway.staff.accounts import StaffAccounts
+from gateway.staff.acts import record_in_audit_log
 from gateway.staff.opening import StaffDesk, open_staff_desk
 from gateway.staff.roles import INSTALLATION, Role
 
@@ -38,12 +41,22 @@ STAFF = (
 )
 
 
+def hire(database: Database, clock: Callable[[], datetime]) -> None:
+    """Give everybody an account, as yet without a password."""
+    accounts = StaffAccounts(database, clock, record_in_audit_log)
+    known = {account.id for account in accounts.list()}
+    for one in STAFF:
+        if one.id not in known:
+            accounts.add(INSTALLATION, id=one.id, name=one.name, roles=one.roles, reason=_REASON)
+
+
 def sign_ins(settings: Settings) -> list[tuple[DemoStaff, str]]:
     """Everybody with their password; who is new is registered first."""
     database = Database(settings.effective_database_url)
     try:
         keys = open_keys(database, settings.home / "keys", settings.key_source)
         desk = open_staff_desk(settings, database, keys, lambda: datetime.now(UTC))
+        hire(database, lambda: datetime.now(UTC))
         for one in STAFF:
             if not _password_file(settings, one).exists():
                 _register(settings, desk, one)
@@ -54,9 +67,7 @@ def sign_ins(settings: Settings) -> list[tuple[DemoStaff, str]]:
 
 
 def _register(settings: Settings, desk: StaffDesk, one: DemoStaff) -> None:
-    """An account, its password, and the file that holds it: whatever is there of an interrupted start."""
-    if one.id not in {account.id for account in desk.accounts.list()}:
-        desk.accounts.add(INSTALLATION, id=one.id, name=one.name, roles=one.roles, reason=_REASON)
+    """A password for an account, and the file that holds it: whatever is there of an interrupted start."""
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     secret = desk.accounts.issue_enrolment(INSTALLATION, one.id, _REASON)
     desk.sign_in.enrol(one.id, secret, password)

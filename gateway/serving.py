@@ -86,7 +86,11 @@ async def _keep_log_in_order(services: Services) -> None:
     def failed(error: BaseException) -> None:
         services.telemetry.event("audit:not_integrated", level="error", error=type(error).__name__)
 
-    await asyncio.gather(services.log.sequencer.run(failed), services.rights.index.run(failed))
+    await asyncio.gather(
+        services.log.sequencer.run(failed),
+        services.rights.index.run(failed),
+        services.overview.totals.run(failed),
+    )
 
 
 def _chores(services: Services) -> list[Chore]:
@@ -100,6 +104,7 @@ def _chores(services: Services) -> list[Chore]:
         every_minute("reconciliations", services.reconciling.supervision.tend),
         every_minute("newer evidence keys", services.log.refresh),
         every_hour("old limits", services.limits.forget_old),
+        every_hour("old traffic", services.overview.totals.forget_old),
         every_hour("ended sector keys", lambda: len(services.names.keyring.destroy_ended())),
         every_day("old verdicts", old_verdicts),
     ]

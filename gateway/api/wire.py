@@ -5,7 +5,17 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from gateway.api import exchanges, findings, pseudonyms, rights
-from gateway.api.admin import documentation, likely_persons, reconciliations
+from gateway.api.admin import (
+    consumer_health,
+    consumers,
+    documentation,
+    exchange_forms,
+    likely_persons,
+    maps,
+    overview,
+    reconciliations,
+)
+from gateway.api.admin import findings as staff_findings
 
 WIRE_MODELS: tuple[type[BaseModel], ...] = (
     *exchanges.WIRE_MODELS,
@@ -21,4 +31,10 @@ MEMBER_NAMES: frozenset[str] = frozenset().union(
     documentation.MEMBER_NAMES,
     likely_persons.MEMBER_NAMES,
     reconciliations.MEMBER_NAMES,
+    staff_findings.MEMBER_NAMES,
+    maps.MEMBER_NAMES,
+    consumers.MEMBER_NAMES,
+    consumer_health.MEMBER_NAMES,
+    overview.MEMBER_NAMES,
+    exchange_forms.MEMBER_NAMES,
 )

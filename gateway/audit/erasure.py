@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.audit.entry import act
+from gateway.audit.listing import forget_listed
 from gateway.audit.log import BLIND_BYTES, add_entries
 from gateway.audit.subject_index import forget_subjects
 from gateway.audit.tables import audit_entries, audit_leaves, audit_pending
@@ -68,6 +69,8 @@ def erase(
     gone = {"subjects": None, "blind": None} | ({"entry": None} if scope == "payload" else {})
     with database.unit_of_work() as connection:
         forget_subjects(connection, [(row.sequence, row.subjects) for row in rows if row.subjects])
+        if scope == "payload":
+            forget_listed(connection, [row.sequence for row in rows])
         connection.execute(
             update(audit_entries)
             .where(audit_entries.c.sequence.in_([row.sequence for row in rows]))

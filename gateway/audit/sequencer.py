@@ -1,9 +1,10 @@
 """Gives committed entries their place in the tree, and signs what it has come to.
 
 Appending only leaves a leaf in `audit_pending`; whoever runs the sequencer moves leaves into the tree in
-order, and counts on the way which questions were asked (`gateway.audit.shapes`). One sequencer is at work at
-a time over all workers and nodes. Each step is one transaction, so a death at any instant leaves the step
-done or not begun. It MUST NOT sign a tree that does not continue the last signed one.
+order, counts on the way which questions were asked (`gateway.audit.shapes`), and lists what was placed for
+those who search (`gateway.audit.listing`). One sequencer is at work at a time over all workers and nodes.
+Each step is one transaction, so a death at any instant leaves the step done or not begun. It MUST NOT sign a
+tree that does not continue the last signed one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.advisory_locks import AdvisoryLock
 from gateway.audit.ledger import stored_tree, tree_size
+from gateway.audit.listing import PlacedEntry, list_placed
 from gateway.audit.proofs import leaf_hash
 from gateway.audit.shapes import Placed, count_shapes
 from gateway.audit.signing import NoteKey, signed_checkpoint
@@ -33,7 +36,6 @@ from gateway.database import Database
 from gateway.errors import Conflict
 
 # Any constant does; it only has to be the same for every process, and not the one of the migrations.
-_ADVISORY_LOCK = 7_240_118
 # One batch holds SQLite's single write lock: some ten milliseconds, which an append can wait.
 _BATCH = 2_048
 _PAUSE_S = 0.5
@@ -123,6 +125,10 @@ class Sequencer:
                     connection,
                     [Placed(row.exchange_id, row.at, row.consumer_id, row.entry) for row in outcomes],
                 )
+                list_placed(
+                    connection,
+                    [PlacedEntry(row.sequence, row.kind, row.at, row.entry) for row in rows if row.kind],
+                )
             return len(rows)
 
     def sign(self, *, not_after: datetime | None = None) -> bool:
@@ -184,8 +190,8 @@ class Sequencer:
             if self._database.is_sqlite:
                 yield connection
                 return
-            lock = text("SELECT pg_try_advisory_xact_lock(:key)")
-            yield connection if connection.execute(lock, {"key": _ADVISORY_LOCK}).scalar() else None
+            lock = text(f"SELECT pg_try_advisory_xact_lock({AdvisoryLock.LOG_INTEGRATION:d})")
+            yield connection if connection.execute(lock).scalar() else None
 
 
 def _last_checkpoint(connection: Connection) -> Any:

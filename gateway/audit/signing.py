@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -114,21 +116,35 @@ class Receipts:
         It names no person and opens nothing: request and answer stand in it as the salted hashes of the
         log, whose salt the consumer gets with the proof and no proxy that logs headers ever sees.
         """
-        body = logged.entry.body
-        agreement = body.get("agreement")
-        claims = {
-            "log": self._origin,
-            "iat": int(logged.entry.at.timestamp()),
-            "sub": logged.entry.consumer_id,
-            "exchange": str(logged.entry.exchange_id),
-            "entry": logged.sha256.hex(),
-            "request": body.get("request_hash"),
-            "response": body.get("response_hash"),
-            "agreement": agreement["sha256"] if agreement else None,
-        }
+        entry = logged.entry
+        claims = receipt_claims(
+            self._origin, entry.at, entry.consumer_id, entry.exchange_id, logged.sha256.hex(), entry.body
+        )
         head, key = self._signer
         signed = f"{head}.{_unpadded(orjson.dumps(claims))}"
         return f"{signed}.{_unpadded(key.sign(signed.encode()))}"
+
+
+def receipt_claims(
+    origin: str,
+    at: datetime,
+    consumer_id: str | None,
+    exchange_id: UUID,
+    entry_sha256: str | None,
+    said: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a receipt says of an entry, by what the entry itself says."""
+    agreement = said.get("agreement")
+    return {
+        "log": origin,
+        "iat": int(at.timestamp()),
+        "sub": consumer_id,
+        "exchange": str(exchange_id),
+        "entry": entry_sha256,
+        "request": said.get("request_hash"),
+        "response": said.get("response_hash"),
+        "agreement": agreement["sha256"] if agreement else None,
+    }
 
 
 def public_jwk(key: Ed25519PrivateKey) -> dict[str, str]:

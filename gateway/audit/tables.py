@@ -1,8 +1,8 @@
 """The tables of the audit log: what is said, in which order, and the tree over it.
 
-Rows are appended and never changed, with four exceptions: the last tile of each level grows, a pending leaf
-moves into the tree, an order of erasure empties an entry's texts and its rows of audit_subjects, and shapes
-are counted up.
+Rows are appended and never changed, with five exceptions: the last tile of each level grows, a pending leaf
+moves into the tree, an order of erasure empties an entry's texts and its rows of audit_subjects and
+audit_listed, shapes are counted up, and a check of the whole log tells how far it is.
 """
 
 from __future__ import annotations
@@ -143,6 +143,46 @@ audit_keys = Table(
     Column("public", Text, nullable=False),
     Column("since", UtcDateTime, nullable=False),
     Column("until", UtcDateTime, nullable=True),  # until when it signs; none for the newest
+)
+
+# The words by which entries are searched, each combination once; see gateway.audit.listing.
+audit_facets = Table(
+    "audit_facets",
+    metadata,
+    Column("id", _Counter, primary_key=True, autoincrement=False),  # follows from the words
+    Column("kind", String(16), nullable=False),  # exchange | act
+    Column("who", String(64), nullable=False),  # a consumer, or the account that acted
+    Column("what", String(64), nullable=False),  # an operation, or an act
+    Column("purpose", String(64), nullable=False),
+    Column("outcome", String(64), nullable=False),  # answered, or the code of the refusal
+)
+
+# Outcomes and acts that have their place in the tree; makeable anew from the entries.
+audit_listed = Table(
+    "audit_listed",
+    metadata,
+    Column("sequence", _Counter, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("facet", BigInteger, nullable=False),
+    Index("ix_audit_listed_at", "at", "sequence", "facet"),
+    Index("ix_audit_listed_facet", "facet", "at", "sequence"),
+)
+
+# Checks of the whole log that staff asked for: how far each is, and what it came to.
+audit_checks = Table(
+    "audit_checks",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("asked_by", String(128), nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),  # when the process that checks was last alive
+    Column("ended_at", UtcDateTime, nullable=True),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("checkpoints", BigInteger, nullable=True),
+    Column("erased", BigInteger, nullable=True),
+    Column("finding", Text, nullable=True),  # the first thing wrong; none where the log is sound
+    Index("ix_audit_checks_begun_at", "begun_at"),
 )
 
 # The log's name, given once: witnesses know the log by it, wherever the gateway moves to.

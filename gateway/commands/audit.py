@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -26,10 +26,10 @@ from gateway.audit.witnesses import accept_cosignatures, add_witness
 from gateway.commands import witness
 from gateway.commands.opening import opened_database
 from gateway.database import Database
-from gateway.errors import NotFound
 from gateway.installation import open_keys
 from gateway.keys import Keys
 from gateway.oauth.consumers import ConsumerStore
+from gateway.oauth.identity import identity_in
 from gateway.settings import load_settings
 from gateway.staff.accounts import StaffAccounts
 from gateway.staff.acts import record_in_audit_log
@@ -136,7 +136,7 @@ def bundle(
     """
     target = file or Path(f"bundle-{reference}.json")
     with _opened() as (database, keys, log):
-        content = make_bundle(log, keys.audit_key, reference, _identity(database))
+        content = make_bundle(log, keys.audit_key, reference, identity_in(ConsumerStore(database)))
         signed = Checkpoint.parse(InclusionProof.parse(content["proof"]).note)
         signers = [key for key in log.keyring.verifiers() if signed.signed_by(key)][:1]
     target.touch(mode=0o600)
@@ -203,24 +203,6 @@ def erase(
 def _acting(database: Database, acting_as: str) -> str:
     """How the log names whoever acts. Raises NotFound, Conflict, RoleMissing."""
     return StaffAccounts(database, _now, record_in_audit_log).on_console(acting_as, *_IN_CHARGE).actor
-
-
-def _identity(database: Database) -> Callable[[str], dict[str, Any]]:
-    def identity(consumer_id: str) -> dict[str, Any]:
-        try:
-            registered = ConsumerStore(database).get(consumer_id)
-        except NotFound:
-            return {"id": consumer_id}
-        consumer = registered.consumer
-        return {
-            "id": consumer.id,
-            "name": consumer.name,
-            "sector": consumer.sector,
-            "registered_at": registered.registered_at.isoformat(),
-            "keys": sorted(registered.keys),
-        }
-
-    return identity
 
 
 def _as_options(keys: Sequence[VerifierKey]) -> str:

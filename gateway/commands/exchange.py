@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -40,14 +40,30 @@ def demo(
     start keeps what is there and takes seconds. While it serves, ask further with `gapura ask`.
     """
     from gateway import demo as stage  # noqa: PLC0415 - imports that the other commands need not wait for
+    from gateway import demo_life as life  # noqa: PLC0415 - as above
 
     settings = load_settings(port=port)
     stage.refuse_taken_port(settings)
+    now = datetime.now(UTC)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=_console) as bars:
-        stage.prepare(settings, people, lambda words: _bar(bars, words), _say)
+        # The agencies were let in before the month that the demo has behind it.
+        begun = life.LifeClock(life.begins(now))
+        stage.prepare(settings, people, lambda words: _bar(bars, words), _say, begun)
     with stage.outside_sources(settings) as sources:
+        _remember(settings.model_copy(update={"sources": sources.file.resolve()}), now)
         _demonstrate(settings.model_copy(update={"sources": sources.file.resolve()}), sources, once=once)
+
+
+def _remember(settings: Settings, now: datetime) -> None:
+    """At the first start, live the month that the console shows."""
+    from gateway import demo_life as life  # noqa: PLC0415 - as above
+
+    if life.has_lived(settings):
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_console) as bars:
+        life.live(settings, now, _bar(bars, "Living through a month of exchanges"))
 
 
 def _demonstrate(settings: Settings, sources: Training, *, once: bool) -> None:
@@ -64,6 +80,7 @@ def _demonstrate(settings: Settings, sources: Training, *, once: bool) -> None:
         stage.walk_through(settings, sources, _say, _show_json)
         if not once:
             _say(_further(settings))
+            _say(_console_of(settings))
             _say("\nServing until Ctrl-C.")
             gateway.wait()
     except KeyboardInterrupt:
@@ -200,6 +217,18 @@ def _subjects(niks: list[str], pseudonyms: list[str], file: Path | None) -> list
     if not isinstance(listed, list):
         raise FileUnusable(f'{file}: expected a JSON list, such as [{{"ref": "1", "nik": "..."}}].')
     return asked + listed
+
+
+def _console_of(settings: Settings) -> str:
+    """Where the console is, and by whose names it can be tried."""
+    from gateway import demo_staff  # noqa: PLC0415 - as above
+
+    people = [
+        (one.id, password, ", ".join(sorted(one.roles))) for one, password in demo_staff.sign_ins(settings)
+    ]
+    return f"The console: {settings.issuer}/console  (sign in as)\n" + "\n".join(
+        f"  {staff_id:<10} {password}   {roles}" for staff_id, password, roles in people
+    )
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -97,11 +97,12 @@ async def _nothing_here(visit: Visit) -> Response:
 
 
 class _Files(StaticFiles):
-    """Files of ours, which browsers keep for ever: their address names their content."""
+    """Files of ours. Browsers keep for ever what their address names by its content, and ask about the rest."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         scope["route"] = Mount(f"{PREFIX}/static", self)
         if response.status_code < 400:  # noqa: PLR2004
-            MutableHeaders(raw=response.raw_headers)["Cache-Control"] = _FOREVER
+            kept = _FOREVER if scope["query_string"].startswith(b"v=") else "no-cache"
+            MutableHeaders(raw=response.raw_headers)["Cache-Control"] = kept
         return response

@@ -78,18 +78,21 @@ class Visit:
         body: Any = None,
         *,
         etag: str = "",
+        once: str = "",
         **params: Any,
     ) -> Answer:
         """Ask the admin API as whoever visits. Raises ApiProblem when it refuses.
 
         What changes something carries the form's CSRF token, which the API checks; `etag` is sent as
-        `If-Match`.
+        `If-Match`, `once` as `Idempotency-Key`: the same again does nothing anew.
         """
         headers = {"accept-language": self.language, "cookie": self.request.headers.get("cookie", "")}
         if method != "GET":
             headers["x-csrf-token"] = str((await self.form()).get("csrf_token", ""))
         if etag:
             headers["if-match"] = etag if etag.startswith('"') else f'"{etag}"'
+        if once:
+            headers["idempotency-key"] = once
         answer = await self._api.ask(method, path, headers=headers, params=params, body=body)
         self._cookies += answer.headers.get_list("set-cookie")
         return answer

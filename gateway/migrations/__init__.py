@@ -16,6 +16,7 @@ from gateway.database import Database, metadata
 from gateway.installation import installation as _installation  # noqa: F401 - registers its table
 from gateway.limits import tables as _limits  # noqa: F401 - registers its tables
 from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
+from gateway.overview import tables as _overview  # noqa: F401 - registers its tables
 from gateway.pseudonyms import tables as _pseudonyms  # noqa: F401 - registers its tables
 from gateway.reconciliation import tables as _reconciliation  # noqa: F401 - registers its tables
 from gateway.registry import tables as _registry  # noqa: F401 - registers its tables

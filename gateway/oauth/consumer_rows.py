@@ -5,15 +5,24 @@ Everything here happens within a transaction of its caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, null, or_, select, update
 
 from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
 from gateway.oauth import jose
-from gateway.oauth.registration import Change, Consumer, Contact, RegisteredKey, Registration, thumbprints
+from gateway.oauth.registration import (
+    Change,
+    Consumer,
+    Contact,
+    RegisteredKey,
+    Registration,
+    State,
+    thumbprints,
+)
 from gateway.oauth.tables import consumer_keys, consumers
 from gateway.staff.acts import Act, Details, RecordAct
 from gateway.staff.roles import Staff, refuse_token
@@ -27,6 +36,39 @@ _KEY_COLUMNS = [
 REGISTRATIONS = select(consumers, *_KEY_COLUMNS).join(consumer_keys, isouter=True).order_by(consumers.c.id)
 _OF_CONSUMER = REGISTRATIONS.where(consumers.c.id == bindparam("id"))
 _LOCK = select(consumers.c.id).where(consumers.c.id == bindparam("id")).with_for_update()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which consumers: None asks nothing. `search` is a part of the id, the name or the sector."""
+
+    search: str | None = None
+    state: State | None = None
+    sandbox: bool | None = None
+    waits: bool | None = None
+
+
+def page_of(connection: Connection, wanted: Wanted, after: str, limit: int) -> tuple[list[Registration], int]:
+    """Up to `limit` consumers whose ids follow `after`, by id, and how many are wanted in all."""
+    where = list(_where(wanted))
+    counted = select(func.count()).select_from(consumers).where(*where)
+    ids = select(consumers.c.id).where(consumers.c.id > after, *where).order_by(consumers.c.id).limit(limit)
+    rows = connection.execute(REGISTRATIONS.where(consumers.c.id.in_(ids.scalar_subquery())))
+    return registrations_in(rows), connection.execute(counted).scalar_one()
+
+
+def _where(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.search:
+        part = wanted.search.lower()
+        said = (consumers.c.id, consumers.c.name, consumers.c.sector)
+        yield or_(*(func.lower(column).contains(part, autoescape=True) for column in said))
+    if wanted.state is not None:
+        yield consumers.c.state == wanted.state
+    if wanted.sandbox is not None:
+        yield consumers.c.sandbox == wanted.sandbox
+    if wanted.waits is not None:
+        waits = or_(consumers.c.state == "proposed", consumers.c.waiting != null())
+        yield waits if wanted.waits else ~waits
 
 
 def consumer_of(row: Any) -> Consumer:

@@ -22,9 +22,11 @@ from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
 from gateway.oauth.consumer_keys import ConsumerKeys
 from gateway.oauth.consumer_rows import (
     REGISTRATIONS,
+    Wanted,
     add_keys,
     columns_of,
     locked,
+    page_of,
     refuse_own_proposal,
     registered,
     registrations_in,
@@ -38,7 +40,7 @@ from gateway.oauth.tables import consumer_keys, consumers
 from gateway.staff.acts import Details, RecordAct, record_in_audit_log
 from gateway.staff.roles import Staff
 
-__all__ = ["Consumer", "ConsumerStore", "Contact", "Registration"]
+__all__ = ["Consumer", "ConsumerStore", "Contact", "Registration", "Wanted"]
 
 _NOTHING = Change()
 
@@ -70,6 +72,11 @@ class ConsumerStore:
         """Every consumer, disabled ones and proposals too, by id."""
         with self._database.reading() as connection:
             return registrations_in(connection.execute(REGISTRATIONS))
+
+    def page(self, wanted: Wanted, after: str, limit: int) -> tuple[Sequence[Registration], int]:
+        """Up to `limit` consumers whose ids follow `after`, by id, and how many are wanted in all."""
+        with self._database.reading() as connection:
+            return page_of(connection, wanted, after, limit)
 
     def find(self, consumer_id: str) -> Registration | None:
         """The consumer of this id, whatever its state; None when there is none, or the id is none."""

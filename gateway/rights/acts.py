@@ -41,7 +41,7 @@ def record(
         act=act,
         object_id=object_id,
         object_sha256=None,
-        reason=_checked(reason),
+        reason=checked_reason(reason),
         at=at,
         **more,
     )
@@ -50,7 +50,8 @@ def record(
     return written.exchange_id
 
 
-def _checked(reason: str) -> str:
+def checked_reason(reason: str) -> str:
+    """The reason without space around it. Raises BadInput for one that is none, or seems to hold a NIK."""
     reason = reason.strip()
     if not reason or len(reason) > _MAX_REASON_CHARS or not reason.isprintable():
         raise BadInput(f"reason: expected 1 to {_MAX_REASON_CHARS} printable characters that say why.")

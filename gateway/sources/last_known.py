@@ -9,8 +9,8 @@ the agreement says whether it may stand in for an answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -219,6 +219,32 @@ def forget_verdicts(database: Database, seen_before: datetime) -> int:
     """
     with database.unit_of_work(durable=False) as connection:
         return connection.execute(delete(last_verdicts).where(last_verdicts.c.seen_at < seen_before)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Of one field of a source, the days of the oldest and of the newest verdict that is remembered."""
+
+    field: str
+    oldest: date
+    newest: date
+
+
+def remembered(database: Database, source: str, fields: Iterable[str]) -> list[Remembered]:
+    """How old a source's remembered verdicts are, by field; of a field without any, nothing.
+
+    Two look-ups in an index for each field, however many verdicts there are. Raises StoreUnavailable.
+    """
+    found = []
+    with database.reading() as connection:
+        for field in sorted(fields):
+            of_field = (last_verdicts.c.source == source) & (last_verdicts.c.field == field)
+            days = select(last_verdicts.c.as_of).where(of_field).limit(1)
+            oldest = connection.execute(days.order_by(last_verdicts.c.as_of)).scalar()
+            newest = connection.execute(days.order_by(last_verdicts.c.as_of.desc())).scalar()
+            if oldest is not None and newest is not None:
+                found.append(Remembered(field, oldest, newest))
+    return found
 
 
 def _of_people(database: Database) -> Any:

@@ -84,6 +84,31 @@ def overviews(database: Database, now: datetime) -> list[SourceOverview]:
     return [overview(states[name]) for name in sorted(states)]
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessReport:
+    """What one serving process last told of a source, and when."""
+
+    process: str
+    reported_at: datetime
+    state: SourceState
+
+
+def reports_of(database: Database, name: str, now: datetime) -> list[ProcessReport]:
+    """What each process that reported within FRESH_FOR knows of a source. Raises StoreUnavailable."""
+    fresh = (
+        select(source_reports)
+        .where(source_reports.c.source == name, source_reports.c.reported_at >= now - FRESH_FOR)
+        .order_by(source_reports.c.process)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(fresh).all()
+    return [
+        ProcessReport(row.process, row.reported_at, _read(row.state))
+        for row in rows
+        if row.state.keys() == _FIELDS
+    ]
+
+
 def overview(states: Sequence[SourceState]) -> SourceOverview:
     """What several processes (at least one) know of one source."""
     failures = [state for state in states if state.last_failure is not None]

@@ -5,7 +5,7 @@ No element of a source is stored anywhere: a verdict is a word of a closed list,
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Date, Integer, String, Table, Text, Uuid
+from sqlalchemy import JSON, Column, Date, Index, Integer, String, Table, Text, Uuid
 
 from gateway.database import UtcDateTime, metadata
 
@@ -28,6 +28,8 @@ last_verdicts = Table(
     Column("source", String(64), nullable=False),
     Column("as_of", Date, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
+    # How old the oldest and the newest of a source are, without reading them all.
+    Index("ix_last_verdicts_source", "source", "field", "as_of"),
 )
 
 programme_cursors = Table(

@@ -71,9 +71,14 @@ def test_it_serves_until_it_is_told_to_stop_and_takes_the_gateway_with_it(tmp_pa
         _demo(port), stdout=subprocess.PIPE, text=True, env=_environment(tmp_path / "home")
     )
     assert demo.stdout is not None
+    said = ""
     for line in demo.stdout:
+        said += line
         if "Serving until" in line:
             break
+    assert f"http://127.0.0.1:{port}/console" in said
+    for file in (tmp_path / "home" / "demo-staff").iterdir():
+        assert f"{file.stem:<10} {file.read_text()}" in said
     assert httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code == 200
     os.kill(demo.pid, stop)
     assert demo.wait(timeout=60) == 0

@@ -151,9 +151,11 @@ class ConsumerSummary(BaseModel):
 
 
 class ConsumerList(BaseModel):
-    """Every consumer, disabled ones and proposals too, by id."""
+    """A page of the consumers, disabled ones and proposals too, by id."""
 
     consumers: list[ConsumerSummary]
+    total: int = Field(description="How many are wanted, on all pages.")
+    next: str | None = Field(description="The `after` of the next page; null on the last.")
 
 
 def version_of(if_match: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from gateway.api.admin.consumer_forms import (
     ConsumerId,
@@ -21,14 +21,16 @@ from gateway.api.admin.consumer_forms import (
     version_of,
 )
 from gateway.api.admin.documentation import IN_PERSON_ONLY, STAFF_ONLY, needs, problems
-from gateway.oauth.consumers import ConsumerStore
-from gateway.oauth.registration import Change, Registration
+from gateway.oauth.consumers import ConsumerStore, Wanted
+from gateway.oauth.registration import Change, Registration, State
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import ROLES, Role, Staff
 from gateway.staff.sessions import Session
 
 _PATH = "/admin/v1/consumers"
 _ONE = _PATH + "/{consumer_id}"
+_MOST = 200
+MEMBER_NAMES = frozenset({"search", "state", "sandbox", "waits", "after", "limit"})
 _PROPOSERS: tuple[Role, ...] = ("author", "operator")
 _STOPPERS: tuple[Role, ...] = ("operator", "approver")
 _WAITS = "What opens more waits for a second person, the rest counts at once."
@@ -45,11 +47,24 @@ def consumer_router(store: ConsumerStore, check: StaffCheck) -> APIRouter:
 
 
 def _reading_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck) -> None:
-    @router.get(_PATH, responses=problems(401, 403), openapi_extra=STAFF_ONLY)
-    def list_consumers(_staff: Annotated[Staff, Depends(check.requiring(*ROLES))]) -> ConsumerList:
-        """Every consumer."""
+    @router.get(_PATH, responses=problems(401, 403, 422), openapi_extra=STAFF_ONLY)
+    def list_consumers(
+        _staff: Annotated[Staff, Depends(check.requiring(*ROLES))],
+        search: Annotated[
+            str | None, Query(max_length=100, description="A part of the id, the name or the sector.")
+        ] = None,
+        state: State | None = None,
+        sandbox: bool | None = None,
+        waits: Annotated[bool | None, Query(description="Whether it waits for a second person.")] = None,
+        after: Annotated[str, Query(max_length=64, description="The `next` of the page before.")] = "",
+        limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
+    ) -> ConsumerList:
+        """The consumers by id, page by page."""
+        found, total = store.page(Wanted(search, state, sandbox, waits), after, limit)
         return ConsumerList(
-            consumers=[summary_of(registration, store.clock()) for registration in store.list()]
+            consumers=[summary_of(registration, store.clock()) for registration in found],
+            total=total,
+            next=found[-1].consumer.id if len(found) == limit else None,
         )
 
     @router.get(_ONE, responses=problems(401, 403, 404, 422), openapi_extra=STAFF_ONLY)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from fastapi import APIRouter
 
 from gateway.api.problems import MEDIA_TYPE
 from gateway.staff.roles import Role
+
+Route = TypeVar("Route", bound=Callable[..., Any])
 
 SECURITY_SCHEMES: dict[str, Any] = {
     "staff_session": {
@@ -42,6 +47,12 @@ MEMBER_NAMES = frozenset(
             "handling",
         ),
         *("text", "cases", "case", "from", "to"),
+        *("copy_of", "version", "title", "title_id", "title_en", "pks", "documents", "choices", "release"),
+        *("years", "show_first", "ranges", "basis", "valid_from", "valid_until", "operations", "programmes"),
+        *("enrolled_in", "subjects_per_request", "limits", "requests_per_minute", "subjects_per_day"),
+        *("new_people_per_day", "pseudonym_sector", "reasons", "on_source_failure", "en"),
+        *("last_known_max_age_days", "search", "standing", "open_state", "ends_by", "order", "page"),
+        *("per_page", "within", "limit"),
         *("semester", "agreement_id", "output"),
         *("id", "name", "password", "present", "new", "secret", "roles", "email", "oidc_issuer"),
         *("oidc_subject", "reason", "days", "staff_id", "token_id", "if-match", "next"),
@@ -75,3 +86,36 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def needs(roles: Iterable[Role]) -> str:
     """The sentence of a route's description that names who may call it."""
     return f"Needs the role {' or '.join(roles)}."
+
+
+def staff_route(
+    router: APIRouter,
+    method: str,
+    path: str,
+    roles: Sequence[Role],
+    *statuses: int,
+    in_person: bool = False,
+    more: str = "",
+    **options: Any,
+) -> Callable[[Route], Route]:
+    """Declare a route of staff: /docs shows its docstring, who may call it, and what can go wrong.
+
+    `statuses` are its problems besides 401, 403 and 503; `more` goes on where the roles are told.
+    """
+    responses = {**problems(401, 403, *statuses), **options.pop("responses", {})}
+
+    def declared(route: Route) -> Route:
+        """Add the route to the router."""
+        who = f"{needs(roles)} In person{more}." if in_person else f"{needs(roles)}{more}"
+        router.add_api_route(
+            path,
+            route,
+            methods=[method],
+            description=f"{inspect.getdoc(route) or ''}\n\n{who}",
+            responses=responses,
+            openapi_extra=IN_PERSON_ONLY if in_person else STAFF_ONLY,
+            **options,
+        )
+        return route
+
+    return declared

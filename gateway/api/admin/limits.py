@@ -65,7 +65,8 @@ def limits_router(
     )
     def list_use(_staff: Annotated[Staff, Depends(check.requiring(*ROLES))]) -> LimitsOut:
         """What every agreement used of its limits today, and its alarms."""
-        return _use_now(store.book().agreements, limits, clock())
+        now = clock()
+        return LimitsOut(day=civil_day(now), agreements=uses_now(store.book().agreements, limits, now))
 
     @router.post(
         "/admin/v1/limits/{agreement_id}/pardon",
@@ -87,7 +88,8 @@ def limits_router(
     return router
 
 
-def _use_now(agreements: Sequence[Agreement], limits: LimitLedger, now: datetime) -> LimitsOut:
+def uses_now(agreements: Sequence[Agreement], limits: LimitLedger, now: datetime) -> list[UseOfAgreement]:
+    """What these agreements used of their limits today, those with an alarm first. Blocks."""
     ids, day = [one.id for one in agreements], civil_day(now)
     used = limits.use(ids, day)
     alarms = limits.alarms.since(ids, day)
@@ -96,4 +98,4 @@ def _use_now(agreements: Sequence[Agreement], limits: LimitLedger, now: datetime
         use = used.get(one.id, Use())
         told = use_of(one, use, meters(use, one.limits, now), alarms)
         shown.append(UseOfAgreement(**dict(told), consumer=one.consumer, pardoned=use.pardoned))
-    return LimitsOut(day=day, agreements=sorted(shown, key=lambda use: (not use.alarms, use.id)))
+    return sorted(shown, key=lambda use: (not use.alarms, use.id))

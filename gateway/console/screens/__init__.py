@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from gateway.console.screen import Page
-from gateway.console.screens import home, signing_in
+from gateway.console.screens import (
+    agreements,
+    audit,
+    consumers,
+    home,
+    maps,
+    programmes,
+    reconciliations,
+    settings,
+    signing_in,
+    sources,
+)
 
 
 class ScreenModule(Protocol):
@@ -19,4 +30,15 @@ class ScreenModule(Protocol):
     SAID: Mapping[str, str]
 
 
-SCREENS: Sequence[ScreenModule] = (home, signing_in)
+SCREENS: Sequence[ScreenModule] = (
+    home,
+    consumers,
+    agreements,
+    programmes,
+    sources,
+    reconciliations,
+    audit,
+    maps,
+    settings,
+    signing_in,
+)

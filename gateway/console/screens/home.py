@@ -3,16 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from starlette.responses import Response
 
 from gateway.console.screen import Page
 from gateway.console.visit import Visit
 
+_RANGES = ("24h", "30d")
+_WIB = timezone(timedelta(hours=7))
+# Decisions about people first, then why there was none; whatever else the log counts follows.
+_DECISIONS = ("eligible", "ineligible", "unknown", "released", "not_found")
+_OTHER = "other"
+# Where each kind of need is dealt with, as a list; and one of them, by its id.
+_LISTS: Mapping[str, str] = {
+    "incidents": "/console/audit",
+    "sources_down": "/console/sources",
+    "alarms": "/console/agreements",
+    "policies_submitted": "/console/agreements?open_state=submitted",
+    "policies_approved": "/console/agreements?open_state=approved",
+    "consumers_waiting": "/console/consumers?waits=yes",
+    "keys_waiting": "/console/consumers",
+    "reversals_requested": "/console/audit",
+    "reversals_approved": "/console/audit",
+    "likely_persons": "/console/reconciliations/likely-persons",
+    "acceptance_rules": "/console/reconciliations/rules",
+    "runs_stopped": "/console/reconciliations",
+    "usage_report": "/console/sources",
+    "agreements_ending": "/console/agreements?order=valid_until",
+    "keys_ending": "/console/consumers",
+}
+_TONES: Mapping[str, str] = {
+    "incidents": "bad",
+    "sources_down": "bad",
+    "alarms": "bad",
+    "runs_stopped": "wary",
+}
+_ENDING = frozenset({"agreements_ending", "keys_ending", "usage_report"})
+
 
 async def home(visit: Visit) -> Response:
-    """The first page."""
-    return visit.show("home.html")
+    """The first page: what waits, then a day or a month of traffic, as the address says."""
+    span = visit.asked("range", _RANGES[0])
+    span = span if span in _RANGES else _RANGES[0]
+    overview = await visit.get("/admin/v1/overview")
+    traffic = await visit.get("/admin/v1/overview/traffic", range=span)
+    return visit.show(
+        "home/home.html",
+        at=overview["at"],
+        needs=[_shown(need) for need in overview["needs"]],
+        span=span,
+        traffic=traffic,
+        parts=[(_name(visit, part["starts_at"], span), part) for part in traffic["parts"]],
+        outcomes=_present(traffic["total"]["outcomes"]),
+        decisions=_decided(traffic),
+    )
+
+
+def _shown(need: Mapping[str, Any]) -> dict[str, Any]:
+    kind = need["kind"]
+    return {
+        **need,
+        "tone": _TONES.get(kind, "wary" if kind in _ENDING else "accent"),
+        "href": _LISTS[kind],
+        "named": [{**one, "href": _place(kind, one)} for one in need["named"]],
+    }
+
+
+def _place(kind: str, one: Mapping[str, Any]) -> str:
+    """The page of one of what is counted; of a kind that has none, that of the list."""
+    if kind.startswith("policies_"):
+        of, name, _ = one["id"].split("/")
+        return {
+            "agreement": f"/console/agreements/{name}",
+            "programme": f"/console/programmes/{name}",
+        }.get(of, "/console/agreements")
+    if kind in {"alarms", "agreements_ending"}:
+        return f"/console/agreements/{one['id']}"
+    if kind in {"consumers_waiting", "keys_waiting", "keys_ending"}:
+        return f"/console/consumers/{one['id']}"
+    if kind == "sources_down":
+        return f"/console/sources/{one['id']}"
+    if kind == "runs_stopped":
+        return f"/console/reconciliations/runs/{one['id']}"
+    return _LISTS[kind]
+
+
+def _name(visit: Visit, starts_at: str, span: str) -> str:
+    """How a part of the range is called: an hour of the day, or a day, in Jakarta's time."""
+    begins = datetime.fromisoformat(starts_at).astimezone(_WIB)
+    return f"{begins:%H.%M}" if span == "24h" else visit.speech.day(begins.date()).rsplit(" ", 1)[0]
+
+
+def _present(outcomes: Mapping[str, int]) -> list[str]:
+    """The outcomes to show: the usual ones always, the rare ones where there are any."""
+    rare = {"erased", "unavailable"}
+    return [outcome for outcome, count in outcomes.items() if count or outcome not in rare]
+
+
+def _decided(traffic: Mapping[str, Any]) -> list[tuple[str, int, list[int]]]:
+    """What was decided of people: each word with its total and its number in each part of the range."""
+    total: Mapping[str, int] = traffic["decisions"]
+    words = [word for word in _DECISIONS if total.get(word)]
+    rest = [word for word in total if word not in _DECISIONS]
+    shown = [
+        (word, total[word], [part["decisions"].get(word, 0) for part in traffic["parts"]]) for word in words
+    ]
+    if rest:
+        others = [sum(part["decisions"].get(word, 0) for word in rest) for part in traffic["parts"]]
+        shown.append((_OTHER, sum(others), others))
+    return shown
 
 
 PAGES: Sequence[Page] = (Page("", home),)

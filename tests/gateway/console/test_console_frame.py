@@ -100,6 +100,8 @@ def test_files_are_kept_for_ever_because_their_address_names_their_content(offic
     answer = office.gateway.http.get(f"{office.gateway.url}/console/static/console.css{address}")
     assert answer.status_code == 200
     assert "immutable" in answer.headers["cache-control"]
+    unnamed = office.gateway.http.get(f"{office.gateway.url}/console/static/chart.js")
+    assert unnamed.headers["cache-control"] == "no-cache"
     assert office.gateway.http.get(f"{office.gateway.url}/console/static/%2e%2e/app.py").status_code == 404
 
 

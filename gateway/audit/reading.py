@@ -1,0 +1,37 @@
+"""Single entries of the log, read by their reference for those who may see them. Reads only."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import orjson
+from sqlalchemy import select
+
+from gateway.audit.search import Hit
+from gateway.audit.tables import audit_entries
+from gateway.database import Database
+from gateway.errors import NotFound
+
+_COLUMNS = [audit_entries.c[name] for name in ("sequence", "exchange_id", "at", "consumer_id", "entry")]
+
+
+def entries_of(database: Database, reference: UUID) -> dict[str, Hit]:
+    """The entries under a reference by kind: `intent` and `outcome` of an exchange, or the `act`.
+
+    Found from the moment they are committed. Raises NotFound where there is none, StoreUnavailable.
+    """
+    chosen = select(audit_entries.c.kind, *_COLUMNS).where(audit_entries.c.exchange_id == reference)
+    with database.reading() as connection:
+        rows = connection.execute(chosen).all()
+    if not rows:
+        raise NotFound("The log has no entry of this reference.")
+    return {
+        row.kind: Hit(
+            row.sequence,
+            row.exchange_id,
+            row.at,
+            row.consumer_id,
+            orjson.loads(row.entry) if row.entry is not None else None,
+        )
+        for row in rows
+    }

@@ -1,0 +1,112 @@
+"""Likely persons: a queue, and one case on a page with its candidates and their reasons side by side.
+
+Ids, words and bits are shown, as the API gives them: neither a name, nor a NIK, nor any element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.responses import Response
+
+from gateway.console.asking import ApiProblem
+from gateway.console.language import N_
+from gateway.console.screen import Page
+from gateway.console.screens.reconciliations.runs import API, PLACE, region_names
+from gateway.console.visit import Visit
+
+_LIKELY = f"{API}/likely-persons"
+_PER_PAGE = 25
+_DECISIONS = ("accept", "refuse")
+
+
+async def queue(visit: Visit) -> Response:
+    """The people about whom somebody has to decide."""
+    region = visit.asked("region").split(" ")[0]
+    found = await visit.get(
+        _LIKELY, limit=_PER_PAGE, region=region or None, after=visit.asked("after") or None
+    )
+    return visit.show(
+        "reconciliations/likely.html", found=found, names=await region_names(visit, "regency"), region=region
+    )
+
+
+async def case(visit: Visit) -> Response:
+    """One person with the candidates."""
+    return await _case_page(visit)
+
+
+async def decide(visit: Visit) -> Response:
+    """Accept or refuse a candidate, and go on to the next person who waits."""
+    typed = await visit.typed("candidate", "decision", "reason")
+    if typed["decision"] not in _DECISIONS:
+        return visit.show("missing.html", status=404)
+    try:
+        await visit.post(
+            f"{API}/candidates/{typed['candidate']}/{typed['decision']}", {"reason": typed["reason"]}
+        )
+    except ApiProblem as problem:
+        if not problem.about_input:
+            raise
+        return await _case_page(visit, problem, typed)
+    said = f"candidate-{typed['decision']}"
+    person_id = visit.path("person_id")
+    if typed["decision"] == "refuse" and any(map(_waits, await _candidates(visit, person_id))):
+        return visit.see(f"{PLACE}/likely-persons/{person_id}", said=said)
+    next_one = await _next_waiting(visit, person_id)
+    return visit.see(f"{PLACE}/likely-persons{f'/{next_one}' if next_one else ''}", said=said)
+
+
+async def _case_page(
+    visit: Visit, problem: ApiProblem | None = None, typed: Mapping[str, str] | None = None
+) -> Response:
+    person_id = visit.path("person_id")
+    found = await visit.get(f"{_LIKELY}/{person_id}")
+    findings = await visit.get("/admin/v1/findings", person_id=person_id)
+    return visit.show(
+        "reconciliations/case.html",
+        status=problem.status if problem else 200,
+        found=found,
+        findings=findings,
+        names=await region_names(visit, "regency"),
+        reasons=_side_by_side(found["candidates"]),
+        waits=_waits,
+        next_one=await _next_waiting(visit, person_id),
+        problem=problem,
+        typed=typed or {},
+    )
+
+
+async def _candidates(visit: Visit, person_id: str) -> Sequence[Mapping[str, Any]]:
+    candidates: Sequence[Mapping[str, Any]] = (await visit.get(f"{_LIKELY}/{person_id}"))["candidates"]
+    return candidates
+
+
+def _waits(candidate: Mapping[str, Any]) -> bool:
+    return bool(candidate["state"] == "proposed")
+
+
+async def _next_waiting(visit: Visit, person_id: str) -> str | None:
+    """Who stands behind this person in the queue, or first in it behind the last; None where nobody else."""
+    for after in (person_id, None):
+        people = (await visit.get(_LIKELY, limit=1, after=after))["people"]
+        if people and people[0]["person_id"] != person_id:
+            return str(people[0]["person_id"])
+    return None
+
+
+def _side_by_side(candidates: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """One row for each trait, with what it says of each candidate; the API keeps one order in all."""
+    return [list(row) for row in zip(*(one["reasons"] for one in candidates), strict=False)]
+
+
+PAGES: Sequence[Page] = (
+    Page("/reconciliations/likely-persons", queue),
+    Page("/reconciliations/likely-persons/{person_id}", case),
+    Page("/reconciliations/likely-persons/{person_id}", decide, "POST"),
+)
+SAID: Mapping[str, str] = {
+    "candidate-accept": N_("Accepted: the person has this NIK now; the next run says what follows."),
+    "candidate-refuse": N_("Refused: nobody is asked about these two again."),
+}

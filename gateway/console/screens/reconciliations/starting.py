@@ -1,0 +1,79 @@
+"""Starting a run in two steps: what is wanted, then what that will do, said before it is done.
+
+The first step's answers stand in the address; only the second one asks the API for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+from starlette.responses import Response
+
+from gateway.console.asking import ApiProblem
+from gateway.console.language import N_
+from gateway.console.screen import Page
+from gateway.console.screens.reconciliations.runs import API, PLACE, region_names
+from gateway.console.visit import Visit
+
+_WAYS = ("extract", "live")
+_ENGINES = ("duckdb", "spark")
+
+
+async def new_run(visit: Visit) -> Response:
+    """What is wanted; and below, where that is said, what it will do."""
+    return await _page(
+        visit, _wanted({name: visit.asked(name) for name in ("way", "extract", "region", "engine")})
+    )
+
+
+async def start_run(visit: Visit) -> Response:
+    """Start it. The form's key makes one run of a form that is sent twice."""
+    typed = await visit.typed("way", "extract", "region", "engine", "key")
+    wanted = _wanted(typed)
+    body = {name: value for name, value in wanted.items() if value}
+    try:
+        answer = await visit.ask("POST", API, body, once=typed["key"])
+    except ApiProblem as problem:
+        if not problem.about_input:
+            raise
+        return await _page(visit, wanted, problem)
+    return visit.see(f"{PLACE}/runs/{answer.json['id']}", said="run-started")
+
+
+async def _page(visit: Visit, wanted: Mapping[str, str], problem: ApiProblem | None = None) -> Response:
+    extracts = (await visit.get(f"{API}/extracts"))["extracts"]
+    chosen = next((one for one in extracts if one["name"] == wanted["extract"]), None)
+    names = {**await region_names(visit), **await region_names(visit, "regency")}
+    return visit.show(
+        "reconciliations/new.html",
+        status=problem.status if problem else 200,
+        wanted=wanted,
+        extracts=extracts,
+        chosen=chosen,
+        names=names,
+        ready=wanted["way"] == "live" or chosen is not None,
+        key=str(uuid4()),
+        problem=problem,
+    )
+
+
+def _wanted(said: Mapping[str, str]) -> dict[str, str]:
+    """An order: words that the API does not know are the usual ones, and a live run has no extract."""
+    way = said["way"] if said["way"] in _WAYS else ""
+    engine = said["engine"] if said["engine"] in _ENGINES else _ENGINES[0]
+    # A region comes from a list of suggestions as `35.78 Kota Surabaya`: its code is the first word.
+    region = said["region"].split(" ")[0].rstrip(".")
+    return {
+        "way": way,
+        "extract": said["extract"] if way == "extract" else "",
+        "region": region,
+        "engine": engine,
+    }
+
+
+PAGES: Sequence[Page] = (
+    Page("/reconciliations/new", new_run),
+    Page("/reconciliations/new", start_run, "POST"),
+)
+SAID: Mapping[str, str] = {"run-started": N_("The run was started. This page follows it.")}
