@@ -66,6 +66,7 @@ class PolicyReader:
         self._lock = Lock()
         self._ground: _Ground | None = None
         self._agreements: dict[tuple[str, str, str], Agreement] = {}
+        self._largest = 0  # book that was read
 
     def book(self, texts: PolicyTexts) -> AgreementBook:
         """The book over these texts. Raises PolicyError with the problems of all of them.
@@ -140,7 +141,8 @@ class PolicyReader:
                 key: one for key, one in self._agreements.items() if key[0] in {ground.key, self._ground.key}
             }
         self._ground = ground
-        if len(self._agreements) > 4 * len(agreements) + 1000:
+        self._largest = max(self._largest, len(agreements))
+        if len(self._agreements) > 4 * self._largest + 1000:
             self._agreements.clear()
 
 

@@ -5,17 +5,19 @@ It MUST NOT judge: whether a version may change is for `lifecycle`, and asked by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, true, update
 
+from gateway.agreements.facts import facts_of
 from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, State, Version
 from gateway.agreements.listing import list_anew
 from gateway.agreements.reading import AgreementText, PolicyTexts
-from gateway.agreements.tables import policy_acts, policy_epoch, policy_versions
+from gateway.agreements.tables import policy_acts, policy_epoch, policy_listing, policy_versions
 from gateway.civil_day import wib
 from gateway.errors import NotFound
 from policies.agreement import State as BookState
@@ -25,6 +27,8 @@ from policies.dictionary import Text
 _TABLE = policy_versions.c
 # How a book names the states in which an agreement can be in it.
 _IN_BOOK: Mapping[State, BookState] = {"active": "active", "suspended": "suspended", "revoked": "revoked"}
+# Whom cases have ask: one consumer too many does no harm.
+_ASKING = re.compile(rb"""consumer["']?:\s*["']?([a-z0-9-]+)""")
 
 
 def texts_in_force(connection: Connection) -> PolicyTexts:
@@ -32,8 +36,37 @@ def texts_in_force(connection: Connection) -> PolicyTexts:
 
     Beside an agreement stands the version that was in force before it.
     """
+    return _texts(connection, true())
+
+
+def texts_beside(connection: Connection, kind: Kind, name: str, *written: bytes) -> PolicyTexts:
+    """What of that bears upon texts of one policy, of which some are agreements' and others cases.
+
+    On an agreement only those of the same consumer, and of the consumers whom its cases have ask: with ten
+    thousand in force the others need not be read. On rules and on the dictionary everything bears.
+    """
+    if kind != "agreement":
+        return texts_in_force(connection)
+    asking = {found.decode() for text in written for found in _ASKING.findall(text)}
+    named = asking.union(filter(None, (facts_of(text).consumer for text in written)))
+    listed = policy_listing.c
+    theirs = select(listed.name).where(listed.kind == "agreement", listed.consumer.in_(sorted(named)))
+    return _texts(connection, _agreement(or_(_TABLE.name == name, _TABLE.name.in_(theirs))))
+
+
+def texts_of_agreements(connection: Connection, names: Sequence[str]) -> PolicyTexts:
+    """The dictionary and the rules in force, and of the agreements these alone."""
+    return _texts(connection, _agreement(_TABLE.name.in_(names)))
+
+
+def _agreement(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whatever is no agreement, and these agreements."""
+    return or_(_TABLE.kind.in_(("dictionary", "programme")), and_(_TABLE.kind == "agreement", which))
+
+
+def _texts(connection: Connection, which: ColumnElement[bool]) -> PolicyTexts:
     speaks = _TABLE.state.in_(sorted(_IN_BOOK))
-    statement = select(policy_versions).where(or_(speaks, _superseded_last()))
+    statement = select(policy_versions).where(which, or_(speaks, _superseded_last()))
     return texts_of(version_of(row) for row in connection.execute(statement))
 
 

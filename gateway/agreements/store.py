@@ -100,6 +100,11 @@ class PolicyStore:
         with self._database.reading() as connection:
             return self._reader.book(rows.texts_in_force(connection))
 
+    def book_of(self, *agreements: str) -> AgreementBook:
+        """The same with no other agreements than these. Raises PolicyError, StoreUnavailable."""
+        with self._database.reading() as connection:
+            return self._reader.book(rows.texts_of_agreements(connection, agreements))
+
     def versions(self, kind: Kind | None = None, name: str | None = None) -> list[Version]:
         """Versions, the newest of each policy first. Empty where there is none."""
         statement = select(policy_versions).order_by(
@@ -281,14 +286,17 @@ class PolicyStore:
             return version
 
     def _judge(self, connection: Connection, version: Version) -> Judgement:
-        texts, waiting = rows.texts_in_force(connection), rows.cases_in_waiting(connection)
+        texts = rows.texts_beside(connection, version.kind, version.name, version.text, version.cases)
+        # Only what changes under agreements can break the cases of others.
+        waiting = {} if version.kind == "agreement" else rows.cases_in_waiting(connection)
         names = _consumer_names(connection)
         return judge(version, texts, self._reader, names, waiting, self._provided())
 
     def _difference(
         self, connection: Connection, kind: Kind, name: str, old: bytes | None, new: bytes
     ) -> Difference:
-        texts, names = rows.texts_in_force(connection), _consumer_names(connection)
+        texts = rows.texts_beside(connection, kind, name, *filter(None, (old, new)))
+        names = _consumer_names(connection)
         return difference(kind, name, old, new, texts, self._reader, names)
 
     def _refuse_unmet(

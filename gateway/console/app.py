@@ -97,7 +97,7 @@ async def _nothing_here(visit: Visit) -> Response:
 
 
 class _Files(StaticFiles):
-    """Files of ours. Browsers keep for ever what their address names by its content, and ask about the rest."""
+    """Files of ours: kept by browsers for ever where the address names the content, else asked about."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)

@@ -50,7 +50,7 @@ def add_dictionary_route(router: APIRouter, store: PolicyStore, check: StaffChec
         version = store.get("dictionary", DICTIONARY_NAME)
         heading = groups_of(version.text)
         groups: dict[str, list[DictionaryField]] = {}
-        for name, field in store.book().dictionary.items():
+        for name, field in store.book_of().dictionary.items():
             groups.setdefault(heading.get(name, ""), []).append(
                 DictionaryField(
                     field=name,

@@ -118,7 +118,7 @@ def _terms_routes(router: APIRouter, store: PolicyStore, check: StaffCheck, answ
         written = terms.terms_of(version.text)
         missing = store.judge(version).missing
         regions = [named_region(code) for code in written.regions]
-        return terms_out(version, written, missing, regions, DOCUMENT_KINDS, store.book().programmes)
+        return terms_out(version, written, missing, regions, DOCUMENT_KINDS, store.book_of().programmes)
 
     @router.put(
         _VERSION + "/terms",
@@ -172,7 +172,7 @@ def _edited(
 
 
 def _rows(store: PolicyStore, version: Version, active: Version | None) -> tuple[matrix.Row, ...]:
-    book = store.book()
+    book = store.book_of(version.name)
     found: Agreement | None = None
     if active is not None:
         found = next((one for one in book.agreements if one.id == active.name), None)

@@ -74,10 +74,10 @@ def _shown(need: Mapping[str, Any]) -> dict[str, Any]:
 def _place(kind: str, one: Mapping[str, Any]) -> str:
     """The page of one of what is counted; of a kind that has none, that of the list."""
     if kind.startswith("policies_"):
-        of, name, _ = one["id"].split("/")
+        of, name, version = one["id"].split("/")
         return {
-            "agreement": f"/console/agreements/{name}",
-            "programme": f"/console/programmes/{name}",
+            "agreement": f"/console/agreements/{name}/versions/{version}",
+            "programme": f"/console/programmes/{name}/versions/{version}",
         }.get(of, "/console/agreements")
     if kind in {"alarms", "agreements_ending"}:
         return f"/console/agreements/{one['id']}"

@@ -6,14 +6,18 @@
 await import("./vendor/echarts.common.min.js");
 
 const colours = ["#0b7a80", "#c98a1b", "#a8443b", "#5a7fb5", "#6d8f3c", "#8a5a9e", "#7d8a90"];
+// A heading may say what its series means (data-tone), so that a chart and the figures above it agree.
+const tones = { good: "#2b8a57", partly: "#8fb8a0", wary: "#c98a1b", bad: "#b03a3f", quiet: "#8b98a0" };
+const perLine = 3;
 
 function read(table) {
-  const heads = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent.trim());
+  const heads = [...table.tHead.rows[0].cells].slice(1);
   const rows = [...table.tBodies[0].rows];
   return {
     names: rows.map((row) => row.cells[0].textContent.trim()),
-    series: heads.map((name, at) => ({
-      name,
+    series: heads.map((head, at) => ({
+      name: head.textContent.trim(),
+      color: tones[head.dataset.tone],
       data: rows.map((row) => { const value = row.cells[at + 1].dataset.value; return value === undefined || value === "" ? null : Number(value); }),
     })),
   };
@@ -28,7 +32,7 @@ function draw(figure) {
   const chart = window.echarts.getInstanceByDom(box) ?? window.echarts.init(box, null, { renderer: "svg" });
   const number = new Intl.NumberFormat(document.documentElement.lang);
   chart.setOption({
-    animation: false, color: colours, aria: { enabled: true }, grid: { left: 8, right: 16, top: series.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
+    animation: false, color: colours, aria: { enabled: true }, grid: { left: 8, right: 16, top: series.length > 1 ? 16 + 24 * Math.ceil(series.length / perLine) : 16, bottom: 8, containLabel: true },
     legend: series.length > 1 ? { top: 0, textStyle: { color: ink } } : undefined,
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (value) => (value === null ? "–" : number.format(value)) },
     xAxis: { type: "category", data: names, axisLabel: { color: ink }, axisLine: { lineStyle: { color: line } } },
