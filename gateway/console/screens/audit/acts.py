@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from starlette.responses import RedirectResponse, Response
 
-from gateway.console.asking import ApiProblem
 from gateway.console.screen import Page
-from gateway.console.screens.audit.bundling import downloaded
+from gateway.console.screens.audit.entries import entry_pages
 from gateway.console.screens.audit.searching import ALL, first_moment, last_moment, options, reference_in
 from gateway.console.visit import PREFIX, Visit
 
 _FILTERS = ("actor", "act", "since", "until")
-_LIST, _ONE = "/audit/acts", "/audit/acts/{act_id}"
+_LIST = "/audit/acts"
 
 
 async def search(visit: Visit) -> Response:
@@ -45,32 +44,7 @@ async def search(visit: Visit) -> Response:
     )
 
 
-async def act(visit: Visit) -> Response:
-    """One act; what proves it is checked while the page is made."""
-    return await _page(visit)
-
-
-async def bundle(visit: Visit) -> Response:
-    """Download what proves the act."""
-    act_id = visit.path("act_id")
-    try:
-        return await downloaded(visit, f"/admin/v1/acts/{act_id}/bundle", act_id)
-    except ApiProblem as problem:
-        if problem.about_input:
-            return await _page(visit, problem)
-        raise
-
-
-async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
-    found = await visit.get(f"/admin/v1/acts/{visit.path('act_id')}")
-    typed = await visit.typed("reason") if problem else {"reason": ""}
-    return visit.show(
-        "audit/act.html",
-        status=problem.status if problem else 200,
-        act=found,
-        problem=problem,
-        reason=typed["reason"],
-    )
-
-
-PAGES: Sequence[Page] = (Page(_LIST, search), Page(_ONE, act), Page(_ONE + "/bundle", bundle, "POST"))
+PAGES: Sequence[Page] = (
+    Page(_LIST, search),
+    *entry_pages("/audit/acts/{entry_id}", "/admin/v1/acts", "act"),
+)

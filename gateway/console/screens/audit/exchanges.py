@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from starlette.responses import RedirectResponse, Response
 
-from gateway.console.asking import ApiProblem
 from gateway.console.screen import Page
-from gateway.console.screens.audit.bundling import downloaded
+from gateway.console.screens.audit.entries import entry_pages
 from gateway.console.screens.audit.searching import ALL, first_moment, last_moment, options, reference_in
 from gateway.console.visit import PREFIX, Visit
 
 _FILTERS = ("consumer", "purpose", "operation", "outcome", "since", "until")
-_LIST, _ONE = "/audit", "/audit/exchanges/{exchange_id}"
+_LIST = "/audit"
 
 
 async def search(visit: Visit) -> Response:
@@ -46,36 +45,7 @@ async def search(visit: Visit) -> Response:
     )
 
 
-async def exchange(visit: Visit) -> Response:
-    """One exchange; what proves it is checked while the page is made."""
-    return await _page(visit)
-
-
-async def bundle(visit: Visit) -> Response:
-    """Download what proves the exchange."""
-    exchange_id = visit.path("exchange_id")
-    try:
-        return await downloaded(visit, f"/admin/v1/exchanges/{exchange_id}/bundle", exchange_id)
-    except ApiProblem as problem:
-        if problem.about_input:
-            return await _page(visit, problem)
-        raise
-
-
-async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
-    found = await visit.get(f"/admin/v1/exchanges/{visit.path('exchange_id')}")
-    typed = await visit.typed("reason") if problem else {"reason": ""}
-    return visit.show(
-        "audit/exchange.html",
-        status=problem.status if problem else 200,
-        exchange=found,
-        problem=problem,
-        reason=typed["reason"],
-    )
-
-
 PAGES: Sequence[Page] = (
     Page(_LIST, search),
-    Page(_ONE, exchange),
-    Page(_ONE + "/bundle", bundle, "POST"),
+    *entry_pages("/audit/exchanges/{entry_id}", "/admin/v1/exchanges", "exchange"),
 )
