@@ -4,6 +4,7 @@
     ├── BadInput                  the caller can mend it; says what, where, expected, got, what to do
     │   ├── BodyTooLarge          the request's body exceeds the limit
     │   ├── SettingsInvalid       all problems of the settings at once
+    │   ├── Unfit                 what was given has problems, all of them told at once
     │   ├── PreconditionMissing   a change does not say which state it was made from
     │   └── FileUnusable          a file as a whole cannot be read (single rows are rejected, not raised)
     ├── Unauthenticated           no consumer could be established; carries the RFC 9110 challenge
@@ -75,6 +76,19 @@ class SettingsInvalid(BadInput):
         self.problems = problems
 
 
+class Unfit(BadInput):
+    """What was given cannot be kept; `problems` holds everything that is wrong with it.
+
+    `heading` says what cannot be done, without a full stop. `detail` has all of it in lines, for a console.
+    """
+
+    def __init__(self, heading: Text, problems: Sequence[Text]) -> None:
+        super().__init__(Text(f"{heading.id}.", f"{heading.en}."))
+        self.problems = tuple(problems)
+        self.detail = f"{heading.en}:\n" + "\n".join(f"  - {one.en}" for one in problems)
+        self.args = (self.detail,)
+
+
 class PreconditionMissing(BadInput):
     """The request changes something without saying which state of it was seen: `If-Match` is missing."""
 
@@ -96,7 +110,12 @@ class Unauthenticated(GapuraError):  # noqa: N818 - as above
     code = "unauthenticated"
 
     def __init__(
-        self, detail: str, *, challenge: str, code: str | None = None, dpop_nonce: str | None = None
+        self,
+        detail: str | Text,
+        *,
+        challenge: str,
+        code: str | None = None,
+        dpop_nonce: str | None = None,
     ) -> None:
         super().__init__(detail, code=code)
         self.challenge = challenge

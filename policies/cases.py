@@ -128,16 +128,20 @@ def parse_cases(
 
 def run_case(case: Case, book: AgreementBook) -> list[str]:
     """Every difference between what a case expects and what comes out, one by one; empty if it holds."""
-    got = _outcome(case, book)
-    differing = [name for name in _ASPECTS if not _agrees(name, case.expected, got)]
-    # A refusal explains why nothing else is as expected.
-    told = [name for name in differing if name in _REFUSALS] or differing
+    got = outcome(case, book)
     return [
         f"{case.place}: {case.title.en}: {what}: expected {wanted}, got {came}, write the case as the "
         "parties mean it, or mend the agreement"
-        for name in told
+        for name in differing(case.expected, got)
         for what, wanted, came in _differences(name, getattr(case.expected, name), getattr(got, name))
     ]
+
+
+def differing(expected: Outcome, got: Outcome) -> list[str]:
+    """The aspects of an outcome in which an expectation is not met; empty where the case holds."""
+    found = [name for name in _ASPECTS if not _agrees(name, expected, got)]
+    # A refusal explains why nothing else is as expected.
+    return [name for name in found if name in _REFUSALS] or found
 
 
 def _differences(aspect: str, wanted: Any, got: Any) -> Iterator[tuple[str, str, str]]:
@@ -164,7 +168,8 @@ def _checked(path: Path, agreement: Agreement, book: AgreementBook) -> Checked:
     return Checked(agreement, len(cases), [problem for case in cases for problem in run_case(case, book)])
 
 
-def _outcome(case: Case, book: AgreementBook) -> Outcome:
+def outcome(case: Case, book: AgreementBook) -> Outcome:
+    """What comes out of the case's question under a book, spelt as cases spell it."""
     answer = decide(book, case.consumer, case.request, case.on)
     if isinstance(answer, Deny):
         return Outcome(denied=answer.code)

@@ -6,10 +6,17 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from gateway.agreements.case_adjusting import Untrue, untrue_cases
 from gateway.agreements.lifecycle import Judgement, Kind, Version
 from gateway.agreements.named import unknown_regions
 from gateway.agreements.provided import Provided, unprovided
-from gateway.agreements.reading import AgreementText, PolicyReader, PolicyTexts, case_problems
+from gateway.agreements.reading import (
+    AgreementText,
+    PolicyReader,
+    PolicyTexts,
+    case_problems,
+    same_but_for_number,
+)
 from policies.agreement import Agreement, AgreementBook
 from policies.change import Change, compare
 from policies.checklist import missing_documents
@@ -48,15 +55,32 @@ def judge(
     before = _answering(texts, reader)
     opened = change_between(version.kind, version.name, before, after, names)
     problems = list(_misnumbered(version, after))
+    same = _same_as_in_force(version, texts)
     if provided is not None:
         problems += unprovided(version, before.dictionary if before is not None else {}, after, provided)
     if version.kind != "agreement":
-        return Judgement(opened, problems + _broken_cases(texts, after, waiting), (), None)
+        return Judgement(opened, problems + _broken_cases(texts, after, waiting), (), None, same)
     new = _of(after, version.name)
     assert new is not None  # noqa: S101 - it was put into the book under this id
     problems += unknown_regions(new.scope.regions, version.text, f"{version.name}.yaml")
     problems += case_problems(version.name, version.cases, after)
-    return Judgement(opened, problems, missing_documents(new, after.dictionary), new.valid_until)
+    return Judgement(opened, problems, missing_documents(new, after.dictionary), new.valid_until, same)
+
+
+def untrue_under(version: Version, texts: PolicyTexts, reader: PolicyReader) -> tuple[Untrue, ...]:
+    """The cases that `version` alone makes untrue; none where it replaces nothing, or does not load."""
+    present = texts.agreements.get(version.name)
+    if version.kind != "agreement" or present is None:
+        return ()
+    # As if it were answering: while it is suspended every case is refused.
+    before, after = (
+        _readable(candidate("agreement", version.name, text, texts), reader)
+        for text in (present.text, version.text)
+    )
+    if before is None or after is None:
+        return ()
+    written = AgreementText(version.text, version.cases, "active")
+    return untrue_cases(version.name, written, present, before, after)
 
 
 def candidate(kind: Kind, name: str, text: bytes, texts: PolicyTexts, cases: bytes = b"") -> PolicyTexts:
@@ -111,6 +135,21 @@ def change_between(
             return compare_rules(_rule(before, name) if before is not None else None, rule)
         case "dictionary":
             return compare_dictionaries(before.dictionary if before is not None else {}, after.dictionary)
+
+
+def _same_as_in_force(version: Version, texts: PolicyTexts) -> bool:
+    """Whether what answers now already says it, word for word but for its number, with the same cases."""
+    match version.kind:
+        case "agreement":
+            present = texts.agreements.get(version.name)
+            if present is None or present.state != "active" or present.cases != version.cases:
+                return False
+            return same_but_for_number(present.text, version.text)
+        case "programme":
+            rule = texts.programmes.get(version.name)
+            return rule is not None and same_but_for_number(rule, version.text)
+        case "dictionary":
+            return texts.dictionary == version.text
 
 
 def _answering(texts: PolicyTexts, reader: PolicyReader) -> AgreementBook | None:

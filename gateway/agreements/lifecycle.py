@@ -30,6 +30,17 @@ Act = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTS: tuple[Act, ...] = get_args(Act)
 
+# What a version in each state is, as sentences say it: "which is ...".
+STATE_WORDS: Mapping[State, Text] = {
+    "draft": Text("masih rancangan", "a draft"),
+    "submitted": Text("menunggu persetujuan", "waiting for approval"),
+    "approved": Text("sudah disetujui", "approved"),
+    "active": Text("sedang berlaku", "in force"),
+    "superseded": Text("sudah diganti", "superseded"),
+    "suspended": Text("sedang dibekukan", "suspended"),
+    "revoked": Text("sudah dicabut", "revoked"),
+    "discarded": Text("sudah dibuang", "discarded"),
+}
 # Still being worked on: at most one such version of a policy exists at a time.
 OPEN: frozenset[State] = frozenset({"draft", "submitted", "approved"})
 # Decides requests, or says why none is answered.
@@ -118,13 +129,15 @@ class Judgement:
 
     `change` is against the version in force, None while the texts cannot be read. `problems` is why the texts
     in force would not load or their cases not hold with this version among them, `missing` the documents that
-    the checklist wants. `valid_until` is the agreement's last day, None for other kinds.
+    the checklist wants. `valid_until` is the agreement's last day, None for other kinds. `same` is whether
+    what is in force says the same already, word for word.
     """
 
     change: Change | None
     problems: Sequence[str]
     missing: Sequence[MissingDocument]
     valid_until: date | None
+    same: bool = False
 
 
 NOT_JUDGED = Judgement(Change(()), (), (), None)
@@ -176,6 +189,8 @@ def _unmet(
         yield from (_document(document) for document in judgement.missing)
         if judgement.valid_until is not None and judgement.valid_until < today:
             yield _over(judgement.valid_until)
+    if judgement.same and act in {"submit", "activate"}:
+        yield _SAME
     if act == "activate":
         yield from _opening(version, actor, judgement.change)
 
@@ -218,9 +233,10 @@ def _wrong_state(act: Act, version: Version) -> Unmet:
     return Unmet(
         "wrong_state",
         Text(
-            f"`{act}` tidak berlaku bagi versi {version.version} yang berstatus {version.state}; "
+            f"`{act}` tidak berlaku bagi versi {version.version} yang {STATE_WORDS[version.state].id}; "
             f"yang mungkin: {possible}.",
-            f"`{act}` does not apply to version {version.version}, which is {version.state}; possible: "
+            f"`{act}` does not apply to version {version.version}, which is {STATE_WORDS[version.state].en}; "
+            "possible: "
             f"{possible}.",
         ),
         Text("Tidak seorang pun, dalam status ini.", "Nobody, in this state."),
@@ -268,6 +284,19 @@ _UNREADABLE = Unmet(
     Text(
         "Penulis: perbaiki kesalahan yang disebut per baris.",
         "An author: mend the mistakes that are told by line.",
+    ),
+)
+
+
+_SAME = Unmet(
+    "same_as_in_force",
+    Text(
+        "Versi ini sama dengan yang sedang berlaku: tidak ada yang berubah bila diberlakukan.",
+        "This version says the same as the one in force: putting it into force would change nothing.",
+    ),
+    Text(
+        "Penulis: ubah rancangannya, atau hentikan versi ini.",
+        "An author: change the draft, or give this version up.",
     ),
 )
 

@@ -68,7 +68,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field. `chosen` is None where what is written cannot be read: `problem` says why."""
+    """One field. `chosen` is None where what is written cannot be read: `problem` says why.
+
+    `unnamed_in_force` is whether something is in force, and does not name the field.
+    """
 
     field: Field
     group: str
@@ -76,19 +79,23 @@ class Row:
     chosen: Chosen | None
     problem: str | None
     active: Chosen | None
+    unnamed_in_force: bool
     options: tuple[Option, ...]
     basis: str | None
 
 
 def matrix(
-    dictionary: Mapping[str, Field], dictionary_text: bytes, text: bytes, active: Mapping[str, Transformation]
+    dictionary: Mapping[str, Field],
+    dictionary_text: bytes,
+    text: bytes,
+    active: Mapping[str, Transformation] | None,
 ) -> tuple[Row, ...]:
-    """A row for each field, in the dictionary's order; `active` is what is in force."""
+    """A row for each field, in the dictionary's order; `active` is what is in force, None if nothing is."""
     said = as_written(text) or {}
     written, bases = (_mapping(said.get(name)) for name in ("fields", "field_basis"))
     groups = groups_of(dictionary_text)
     return tuple(
-        _row(field, groups.get(name, ""), written, active.get(name), bases.get(name), dictionary)
+        _row(field, groups.get(name, ""), written, active, bases.get(name), dictionary)
         for name, field in dictionary.items()
     )
 
@@ -124,11 +131,15 @@ def edits(
     rows: Sequence[Row], choices: Mapping[str, Chosen], bases: Mapping[str, str | None]
 ) -> Iterator[tuple[Place, Any]]:
     """What choices write into the text: only what differs, and a field that was never named stays unnamed."""
-    for row in rows:
-        name = row.field.name
-        choice = choices.get(name)
-        if choice is not None and not _same(row, choice):
-            yield ("fields", name), spec_of(choice, row.field.type)
+    made = {
+        row.field.name: _written(row, choice)
+        for row in rows
+        if (choice := choices.get(row.field.name)) is not None and not _same(row, choice)
+    }
+    if made and not any(made.get(row.field.name, row.named or REMOVED) is not REMOVED for row in rows):
+        yield ("fields",), "none"
+    else:
+        yield from ((("fields", name), spec) for name, spec in made.items())
     kept = {row.field.name: row.basis for row in rows if row.basis is not None}
     wanted = {name: basis for name, basis in {**kept, **bases}.items() if basis}
     if wanted == kept:
@@ -137,6 +148,13 @@ def edits(
         yield ("field_basis",), REMOVED
     for name in bases if wanted else ():
         yield ("field_basis", name), wanted.get(name, REMOVED)
+
+
+def _written(row: Row, choice: Chosen) -> Any:
+    """How a choice is written; back to nothing where what is in force does not name the field."""
+    if choice.release == "none" and row.named and row.unnamed_in_force:
+        return REMOVED
+    return spec_of(choice, row.field.type)
 
 
 def _same(row: Row, choice: Chosen) -> bool:
@@ -150,11 +168,12 @@ def _row(
     field: Field,
     group: str,
     written: Mapping[str, Any],
-    active: Transformation | None,
+    in_force: Mapping[str, Transformation] | None,
     basis: Any,
     dictionary: Mapping[str, Field],
 ) -> Row:
     named, problem = field.name in written, None
+    active = in_force.get(field.name) if in_force is not None else None
     chosen: Chosen | None = Chosen("none")
     if named:
         try:
@@ -168,6 +187,7 @@ def _row(
         chosen=chosen,
         problem=problem,
         active=chosen_of(active) if active is not None else None,
+        unnamed_in_force=in_force is not None and active is None,
         options=tuple(_option(field, release, dictionary) for release in RELEASES),
         basis=basis if isinstance(basis, str) else None,
     )

@@ -167,6 +167,11 @@ def own_number(text: bytes) -> int:
     return int(found[1]) if found else 1
 
 
+def same_but_for_number(one: bytes, other: bytes) -> bool:
+    """Whether two texts are the same but for the number that each gives itself."""
+    return _OWN_NUMBER.sub(b"version:", one, count=1) == _OWN_NUMBER.sub(b"version:", other, count=1)
+
+
 def line_of_number(text: bytes) -> int:
     """The line, from 1, on which a text gives itself a number; 1 where it gives none."""
     found = _OWN_NUMBER.search(text)

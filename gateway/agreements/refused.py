@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.agreements.judging import Difference
-from gateway.agreements.lifecycle import Unmet, Version
+from gateway.agreements.lifecycle import STATE_WORDS, Unmet, Version
 from gateway.errors import Conflict
 from policies.change import Change
 from policies.dictionary import Text
@@ -44,29 +44,42 @@ class ChangedMeanwhile(Conflict):
 
     code = "changed_meanwhile"
     remedy = Text(
-        "Baca lagi, satukan perubahan Anda ke dalamnya, lalu kirim dengan ETag yang baru (`present_etag`).",
-        "Read it again, bring your change into it, and send it with the new ETag (`present_etag`).",
+        "Baca lagi versinya, satukan perubahan Anda ke dalamnya, lalu simpan lagi.",
+        "Read it again, bring your change into it, and save it again.",
     )
 
     def __init__(self, present: Version, by: str, difference: Difference | None = None) -> None:
+        state = STATE_WORDS[present.state]
         super().__init__(
             Text(
-                f"Versi {present.version} dari {present.name} sementara itu diubah oleh {by}, dan berstatus "
-                f"{present.state}.",
-                f"Version {present.version} of {present.name} was changed meanwhile by {by}, and is "
-                f"{present.state}.",
+                f"Versi {present.version} dari {present.name} sementara itu diubah oleh {by}, dan kini "
+                f"{state.id}.",
+                f"Version {present.version} of {present.name} was changed meanwhile by {by}, and is now "
+                f"{state.en}.",
             )
         )
         self.present = present
         self.difference = difference
+        if present.state != "draft":
+            self.remedy = _NO_DRAFT_ANY_MORE if difference is not None else _READ_AGAIN
 
     @property
     def members(self) -> dict[str, Any]:
         """The ETag that counts now, and what the sender's text would change in the present one."""
         told: dict[str, Any] = {"present_etag": self.present.etag, "present_version": self.present.version}
+        told["present_state"] = self.present.state
         if self.difference is not None:
             told["difference"] = difference_in_words(self.difference)
         return told
+
+
+_NO_DRAFT_ANY_MORE = Text(
+    "Versi ini bukan rancangan lagi, sehingga perubahan Anda tidak dapat disimpan lagi ke dalamnya. Salin "
+    "yang Anda perlukan; tarik versinya kembali menjadi rancangan, atau mulai rancangan baru.",
+    "This version is no longer a draft, so that your change cannot be saved in it any more. Copy what you "
+    "need; take the version back into draft, or begin a new one.",
+)
+_READ_AGAIN = Text("Baca lagi versinya sebelum bertindak.", "Read the version again before you act.")
 
 
 def difference_in_words(difference: Difference) -> dict[str, Any]:

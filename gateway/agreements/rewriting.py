@@ -24,8 +24,8 @@ from gateway.agreements.facts import as_written
 from gateway.errors import BadInput
 from policies.dictionary import Text
 
-# Where a value stands: keys from the top.
-Place = tuple[str, ...]
+# Where a value stands: keys from the top, and of a list the position from 0.
+Place = tuple[str | int, ...]
 # What is given for a clause that is to go.
 REMOVED = object()
 
@@ -78,10 +78,15 @@ def _round_trip(text: bytes) -> YAML:
 
 def _at(said: Any, place: Place) -> Any:
     for key in place:
-        if not isinstance(said, Mapping) or key not in said:
-            return None
-        said = said[key]
+        said = _below(said, key)
     return said
+
+
+def _below(said: Any, key: str | int) -> Any:
+    """What stands under a key of a mapping or at a position of a list; None where there is nothing."""
+    if isinstance(key, int):
+        return said[key] if isinstance(said, list) and key < len(said) else None
+    return said.get(key) if isinstance(said, Mapping) else None
 
 
 def _plain(value: Any) -> Any:
@@ -96,9 +101,11 @@ def _plain(value: Any) -> Any:
 def _remove(root: Any, place: Place) -> None:
     parent = root
     for key in place[:-1]:
-        parent = parent.get(key)
-        if not isinstance(parent, CommentedMap):
+        parent = _below(parent, key)
+        if parent is None:
             return
+    if not isinstance(parent, CommentedMap):
+        return
     if place[-1] in parent:
         tail = _tail_of(parent) if _last_key(parent) == place[-1] else ""
         del parent[place[-1]]
@@ -109,11 +116,12 @@ def _remove(root: Any, place: Place) -> None:
 def _put(root: Any, place: Place, value: Any) -> None:
     parent, tail = root, ""
     for key in place[:-1]:
-        if not isinstance(parent.get(key), CommentedMap):
+        below = _below(parent, key)
+        if isinstance(key, str) and not isinstance(below, CommentedMap | CommentedSeq):
             tail = _tail_of(parent, key) if key in parent else ""
             _assign(parent, key, CommentedMap())
         parent = parent[key]
-    _assign(parent, place[-1], _node(value, in_line=len(place) > 1))
+    _assign(parent, str(place[-1]), _node(value, in_line=len(place) > 1))
     if tail:
         _add_tail(parent, tail)
 
@@ -121,8 +129,10 @@ def _put(root: Any, place: Place, value: Any) -> None:
 def _assign(parent: CommentedMap, key: str, node: Any) -> None:
     """Set a key; a new one goes to the end, and what stood below the mapping stays below it."""
     if key in parent:
-        present = parent[key]
-        parent[key] = _kept_style(present, node)
+        tail = _tail_of(parent, key) if isinstance(parent[key], CommentedMap | CommentedSeq) else ""
+        parent[key] = _kept_style(parent[key], node)
+        if tail:
+            _add_tail(parent, tail, key)
         return
     tail = _tail_of(parent) if parent else ""
     parent[key] = node
@@ -144,8 +154,14 @@ def _last_key(mapping: CommentedMap) -> Any:
 
 
 def _tail_of(mapping: CommentedMap, key: Any = None) -> str:
-    """Take the blank lines and comments that follow a mapping's last line off its last key."""
+    """Take the blank lines and comments that follow a mapping's last line off its last key.
+
+    They stand at the innermost key, where that one's value has lines of its own.
+    """
     key = _last_key(mapping) if key is None else key
+    within = mapping[key]
+    if isinstance(within, CommentedMap) and within and not within.fa.flow_style():
+        return _tail_of(within)
     tokens = mapping.ca.items.get(key)
     token = tokens[2] if tokens and len(tokens) > 2 else None  # noqa: PLR2004 - where ruamel keeps it
     if token is None:
@@ -157,8 +173,12 @@ def _tail_of(mapping: CommentedMap, key: Any = None) -> str:
     return str(rest)
 
 
-def _add_tail(mapping: CommentedMap, tail: str) -> None:
-    key = _last_key(mapping)
+def _add_tail(mapping: CommentedMap, tail: str, key: Any = None) -> None:
+    key = _last_key(mapping) if key is None else key
+    within = mapping[key]
+    if isinstance(within, CommentedMap) and within and not within.fa.flow_style():
+        _add_tail(within, tail)
+        return
     tokens = mapping.ca.items.setdefault(key, [None, None, None, None])
     if tokens[2] is None:
         tokens[2] = CommentToken("\n" + tail, start_mark=_Column(), end_mark=None)

@@ -59,6 +59,13 @@ def texts_of_agreements(connection: Connection, names: Sequence[str]) -> PolicyT
     return _texts(connection, _agreement(_TABLE.name.in_(names)))
 
 
+def agreements_in_force(connection: Connection) -> Sequence[str]:
+    """The ids of the agreements that stand in the book, sorted."""
+    listed = policy_listing.c
+    inside = (listed.kind == "agreement", listed.state.in_(sorted(_IN_BOOK)))
+    return connection.execute(select(listed.name).where(*inside).order_by(listed.name)).scalars().all()
+
+
 def _agreement(which: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whatever is no agreement, and these agreements."""
     return or_(_TABLE.kind.in_(("dictionary", "programme")), and_(_TABLE.kind == "agreement", which))

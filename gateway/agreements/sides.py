@@ -21,6 +21,7 @@ from policies.dictionary import Field, Text
 from policies.pseudonym import SectorKey, derive_sector_key
 from policies.refusals import SOURCE_UNAVAILABLE
 from policies.release import Unknown
+from policies.wording import form_of
 
 FieldState = Literal["released", "last_known", "absent", "unknown", "not_asked", "withheld"]
 _HEADS = ("denied", "reason", "decision", "clauses", "pseudonym")
@@ -47,6 +48,7 @@ class FieldTold:
     ceiling: str | None
     source: str | None
     as_of: date | None
+    form: Text | None = None
 
     @property
     def leaving(self) -> tuple[Any, ...]:
@@ -166,6 +168,7 @@ def _leaving(plan: Plan, person: Person, finding: Finding, not_asked: frozenset[
             ceiling=_ceiling(output.field),
             source=output.field.source,
             as_of=person.field_as_of(output.reads) if value is not None else None,
+            form=form_of(output.transformation),
         )
 
 

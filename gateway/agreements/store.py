@@ -17,8 +17,9 @@ from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from gateway.agreements import rows
+from gateway.agreements.case_adjusting import Untrue
 from gateway.agreements.folders import PolicyFile, read_folder
-from gateway.agreements.judging import Difference, difference, judge
+from gateway.agreements.judging import Difference, difference, judge, untrue_under
 from gateway.agreements.keepable import checked_reason, refuse_name, refuse_unkeepable
 from gateway.agreements.lifecycle import (
     IN_FORCE,
@@ -76,6 +77,7 @@ class PolicyStore:
         self._clock = clock
         self._provided = provided
         self._reader = PolicyReader()
+        self._known: tuple[int, AgreementBook] | None = None
 
     def seed(self, folder: Path) -> bool:
         """Put a folder of policies into force if the store is empty; whether it was.
@@ -98,12 +100,21 @@ class PolicyStore:
     def book(self) -> AgreementBook:
         """What is in force, and what was revoked. Raises PolicyError, StoreUnavailable."""
         with self._database.reading() as connection:
-            return self._reader.book(rows.texts_in_force(connection))
+            # The epoch first: texts that are newer than it are read again, never missed.
+            epoch, known = rows.epoch_of(connection), self._known
+            if known is None or known[0] != epoch:
+                known = self._known = epoch, self._reader.book(rows.texts_in_force(connection))
+        return known[1]
 
     def book_of(self, *agreements: str) -> AgreementBook:
         """The same with no other agreements than these. Raises PolicyError, StoreUnavailable."""
         with self._database.reading() as connection:
             return self._reader.book(rows.texts_of_agreements(connection, agreements))
+
+    def agreements(self) -> Sequence[str]:
+        """The ids of the agreements in `book`, sorted; no text is read."""
+        with self._database.reading() as connection:
+            return rows.agreements_in_force(connection)
 
     def versions(self, kind: Kind | None = None, name: str | None = None) -> list[Version]:
         """Versions, the newest of each policy first. Empty where there is none."""
@@ -154,6 +165,12 @@ class PolicyStore:
         """What would be if `version` counted now."""
         with self._database.reading() as connection:
             return self._judge(connection, version)
+
+    def untrue_cases(self, version: Version) -> tuple[Untrue, ...]:
+        """The cases of an agreement's version that only this version makes untrue."""
+        with self._database.reading() as connection:
+            texts = rows.texts_beside(connection, version.kind, version.name, version.text, version.cases)
+        return untrue_under(version, texts, self._reader)
 
     def prospects(
         self, version: Version, actor: Staff, judgement: Judgement

@@ -6,13 +6,14 @@ is for the reader of agreements, which knows every line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.agreements.facts import as_written
 from gateway.agreements.rewriting import REMOVED, Place
 from policies.agreement import DOCUMENT_KINDS
+from policies.dictionary import Text
 
 EVERYWHERE, ANYONE, NONE = "everywhere", "anyone", "none"
 LIMITS = ("requests_per_minute", "subjects_per_day", "new_people_per_day")
@@ -77,6 +78,51 @@ def terms_of(text: bytes) -> Terms:
         disclosure_delay=_texts_by_name(said.get("disclosure_delay")),
         translation=_texts_by_name(said.get("translation")),
     )
+
+
+def warnings(terms: Terms, registered: Collection[str]) -> Iterator[tuple[str, Text]]:
+    """What of the terms cannot be meant so, by the name of the field; a draft keeps it all the same.
+
+    `registered` are the consumers' ids.
+    """
+    first, last = terms.valid_from, terms.valid_until
+    if first and last and last < first:
+        yield "valid_until", _ENDS_FIRST
+    if not terms.everywhere and not terms.regions:
+        yield "regions", _NO_REGION
+    if not terms.anyone and not terms.enrolled_in:
+        yield "enrolled_in", _NO_PROGRAMME
+    if terms.consumer and terms.consumer not in registered:
+        yield "consumer", _NOT_REGISTERED
+    if not terms.operations:
+        yield "operations", _NO_OPERATION
+    if not terms.legal_basis:
+        yield "legal_basis", _NO_BASIS
+
+
+_ENDS_FIRST = Text(
+    "Hari terakhir mendahului hari pertama: pilih hari yang sama atau sesudahnya.",
+    "The last day is before the first: choose the same day or a later one.",
+)
+_NO_REGION = Text(
+    "Belum ada wilayah: cari dan pilih paling sedikit satu, atau pilih seluruh Indonesia.",
+    "No region is chosen: look for at least one and choose it, or choose the whole country.",
+)
+_NO_PROGRAMME = Text(
+    "Belum ada program: pilih paling sedikit satu, atau pilih siapa pun.",
+    "No programme is chosen: choose at least one, or choose anyone.",
+)
+_NOT_REGISTERED = Text(
+    "Konsumen ini belum terdaftar: selama itu perjanjiannya tidak menjawab siapa pun.",
+    "This consumer is not registered: until it is, the agreement answers nobody.",
+)
+_NO_OPERATION = Text(
+    "Konsumen belum boleh apa pun: pilih paling sedikit satu.",
+    "The consumer may do nothing yet: choose at least one.",
+)
+_NO_BASIS = Text(
+    "Belum ada dasar hukum: tulis paling sedikit satu.", "No legal basis yet: write at least one."
+)
 
 
 def edits(given: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:

@@ -32,6 +32,7 @@ from gateway.errors import (
     Retryable,
     RoleMissing,
     Unauthenticated,
+    Unfit,
 )
 from policies.dictionary import Text
 
@@ -120,10 +121,13 @@ class Problem(BaseModel):
     )
     present_etag: str | None = Field(None, description="To staff: the ETag that counts now.")
     present_version: int | None = Field(None, description="To staff: the version that it names.")
+    present_state: str | None = Field(None, description="To staff: its state; only a draft can be edited.")
     difference: dict[str, Any] | None = Field(
         None, description="To staff: from the present text to the one that was sent, in words and lines."
     )
-    problems: list[str] | None = Field(None, description="To staff: what keeps a text from loading.")
+    problems: list[str] | None = Field(
+        None, description="To staff: everything that is wrong with what was sent."
+    )
 
 
 def status_of(error: GapuraError) -> int:
@@ -247,6 +251,8 @@ def _foreseen(request: Request, error: GapuraError) -> Response:
                 headers["DPoP-Nonce"] = error.dpop_nonce
         case Conflict():
             more |= error.members
+        case Unfit():
+            more["problems"] = [getattr(one, language_of(request)) for one in error.problems]
         case Retryable():
             headers["Retry-After"] = str(_RETRY_AFTER_S)
         case _:

@@ -25,6 +25,7 @@ from gateway.audit.tables import audit_checks
 from gateway.audit.verification import verify
 from gateway.database import Database
 from gateway.errors import Conflict, StoreUnavailable
+from policies.dictionary import Text
 
 # A process that checks tells how far it is every second or so; silent for this long, it is gone.
 _SILENT_FOR = timedelta(seconds=60)
@@ -97,7 +98,12 @@ class LogChecks:
         with self._database.unit_of_work() as connection:
             newest = connection.execute(select(_T).order_by(_T.c.begun_at.desc()).limit(1)).first()
             if newest is not None and Check(*newest).state(now) == "running":
-                raise Conflict("A check of the log is under way: wait for what it comes to.")
+                raise Conflict(
+                    Text(
+                        "Pemeriksaan log sedang berjalan: tunggu hasilnya.",
+                        "A check of the log is under way: wait for what it comes to.",
+                    )
+                )
             connection.execute(insert(_T).values(**{name: getattr(row, name) for name in Check.__slots__}))
             add_entries(connection, [entry.seal(os.urandom(BLIND_BYTES))])
         self._running = threading.Thread(target=self.run, args=(row.id,), name="log-check", daemon=True)

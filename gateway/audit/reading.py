@@ -11,6 +11,7 @@ from gateway.audit.search import Hit
 from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from gateway.errors import NotFound
+from policies.dictionary import Text
 
 _COLUMNS = [audit_entries.c[name] for name in ("sequence", "exchange_id", "at", "consumer_id", "entry")]
 
@@ -24,7 +25,9 @@ def entries_of(database: Database, reference: UUID) -> dict[str, Hit]:
     with database.reading() as connection:
         rows = connection.execute(chosen).all()
     if not rows:
-        raise NotFound("The log has no entry of this reference.")
+        raise NotFound(
+            Text("Log tidak mempunyai catatan dengan nomor ini.", "The log has no entry of this reference.")
+        )
     return {
         row.kind: Hit(
             row.sequence,

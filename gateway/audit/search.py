@@ -20,6 +20,7 @@ from gateway.audit.listing import ANSWERED, Listed
 from gateway.audit.tables import audit_entries, audit_facets, audit_listed
 from gateway.database import Database
 from gateway.errors import NotFound
+from policies.dictionary import Text
 
 REFUSED = "refused"
 # Beyond so many facets their newest entries are a good part of the newest of all: these are read instead.
@@ -129,7 +130,12 @@ def _place_of(connection: Connection, exchange_id: UUID) -> tuple[datetime, int]
     )
     row = connection.execute(chosen).first()
     if row is None:
-        raise NotFound("The page before ends with no entry of this id: begin the search again.")
+        raise NotFound(
+            Text(
+                "Halaman sebelumnya tidak berakhir dengan catatan ini: mulailah pencarian lagi.",
+                "The page before ends with no entry of this id: begin the search again.",
+            )
+        )
     return row.at, row.sequence
 
 

@@ -30,6 +30,7 @@ from gateway.audit.tables import (
 )
 from gateway.database import Database
 from gateway.errors import NotFound, Retryable
+from policies.dictionary import Text
 
 _ONLY = 1
 _PAUSE_S = 1.0
@@ -118,7 +119,11 @@ class SubjectIndex:
         with self._database.reading() as connection:
             sequence: int | None = connection.execute(query).scalar()
         if sequence is None:
-            raise NotFound("The log has no entry of this reference.")
+            raise NotFound(
+                Text(
+                    "Log tidak mempunyai catatan dengan nomor ini.", "The log has no entry of this reference."
+                )
+            )
         return sequence
 
     def sources_asked(self, exchange_ids: Sequence[UUID]) -> dict[UUID, tuple[str, ...]]:

@@ -35,6 +35,7 @@ _HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Frame-Options": "DENY",
 }
+_READABLE = frozenset(page.path for screen in SCREENS for page in screen.PAGES if page.method == "GET")
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -88,7 +89,9 @@ async def _visited(page: Page, visit: Visit) -> Response:
         return await page.screen(visit)
     except ApiProblem as problem:
         if problem.status == 401 and page.signed_in:  # noqa: PLR2004
-            return visit.sign_in_first()
+            if page.method == "GET":
+                return visit.sign_in_first()
+            return await visit.session_ended(visit.address if page.path in _READABLE else PREFIX)
         return problem_page(visit, problem)
 
 

@@ -6,13 +6,15 @@ through a page either. MUST NOT keep anything between two questions: no cookie, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import orjson
 from starlette.types import ASGIApp
+
+from gateway.console.unfit_fields import name_at, sentence_at
 
 # Nobody resolves it: the transport calls the application directly.
 _ORIGIN = "http://console.invalid"
@@ -38,12 +40,18 @@ class Answer:
 
 
 class ApiProblem(Exception):  # noqa: N818 - named for what the API sent
-    """The API refused: its status and its problem details (RFC 9457), in the visitor's language."""
+    """The API refused: its status and its problem details (RFC 9457), in the visitor's language.
 
-    def __init__(self, status: int, members: Mapping[str, Any]) -> None:
+    `say` gives the console's own sentences in that language.
+    """
+
+    def __init__(self, status: int, members: Mapping[str, Any], say: Callable[..., str]) -> None:
         super().__init__(members.get("code", status))
         self.status = status
         self.members = members
+        self._say = say
+        self._marked: dict[str, str] = {}
+        self._shown: set[str] = set()
 
     @property
     def code(self) -> str:
@@ -55,12 +63,41 @@ class ApiProblem(Exception):  # noqa: N818 - named for what the API sent
         """Whether whoever filled in a form can mend it there, so that the form should be shown again."""
         return self.status in {400, 409, 413, 422, 428} or self.code == "csrf_token_missing"
 
+    @property
+    def malformed(self) -> bool:
+        """Whether it is about fields, one by one."""
+        return bool(self.members.get("errors"))
+
+    @property
+    def _errors(self) -> Sequence[Mapping[str, Any]]:
+        return self.members.get("errors") or ()
+
+    def mark(self, pointer: str, sentence: str) -> None:
+        """Have a sentence of the page's own told at a place, in place of what the API says of it."""
+        self._marked[pointer] = sentence
+
     def at(self, pointer: str) -> str | None:
-        """What is wrong at one place of what was sent (a JSON pointer), or below it."""
-        for one in self.members.get("errors") or ():
-            if one["pointer"] == pointer or one["pointer"].startswith(f"{pointer}/"):
-                return f"{one['expected']}; {one['remedy']}"
-        return None
+        """What is told at the field for one place of what was sent (a JSON pointer), or below it."""
+        here = [one for one in self._errors if f"{one['pointer']}/".startswith(f"{pointer}/")]
+        self._shown |= {one["pointer"] for one in here}
+        if pointer in self._marked:
+            return self._marked[pointer]
+        return sentence_at(here[0], self._say) if here else None
+
+    @property
+    def marks_fields(self) -> bool:
+        """Whether a field of the page that was rendered tells something of it."""
+        return bool(self._shown)
+
+    @property
+    def unplaced(self) -> list[str]:
+        """What no field of the page that was rendered has told, each with the name of its field."""
+        told = []
+        for one in self._errors:
+            if one["pointer"] not in self._shown:
+                name, sentence = name_at(one["pointer"]), sentence_at(one, self._say)
+                told.append(f"{name.replace('_', ' ')}: {sentence}" if name else sentence)
+        return list(dict.fromkeys(told))
 
 
 class Api:
@@ -75,10 +112,11 @@ class Api:
         path: str,
         *,
         headers: Mapping[str, str],
+        say: Callable[..., str],
         params: Mapping[str, Any] | None = None,
         body: Any = None,
     ) -> Answer:
-        """One question. Raises ApiProblem for whatever is not a success.
+        """One question. Raises ApiProblem for whatever is not a success, which speaks by `say`.
 
         `params` that are None are left out; `body` is sent as JSON.
         """
@@ -93,7 +131,7 @@ class Api:
         answer = Answer(response.status_code, response.headers, await response.aread())
         if response.is_success or response.is_redirect:
             return answer
-        raise ApiProblem(answer.status, _members(answer))
+        raise ApiProblem(answer.status, _members(answer), say)
 
 
 def _members(answer: Answer) -> Mapping[str, Any]:

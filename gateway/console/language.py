@@ -27,6 +27,7 @@ NAMES: Mapping[Language, str] = {"id": "Bahasa Indonesia", "en": "English"}
 
 # What stands where there is no value.
 NONE = "\N{EN DASH}"
+_LESS_THAN_CERTAIN = 0.9999
 _CATALOGUES = Path(__file__).parent / "translations"
 _ZONE = ZoneInfo("Asia/Jakarta")
 _ZONE_NAME = "WIB"
@@ -67,6 +68,13 @@ class Speech:
             return NONE
         shape = "#,##0." + "0" * digits + "%" if digits else "#,##0%"
         return numbers.format_percent(share, format=shape, locale=self._locale)
+
+    def chance(self, share: float | None) -> str:
+        """A probability as a percentage with two digits, never more than 99.99 %; a dash for None.
+
+        A model is never certain: what comes as 1 was rounded on its way.
+        """
+        return self.percent(None if share is None else min(share, _LESS_THAN_CERTAIN), 2)
 
     def day(self, value: str | date | None) -> str:
         """A civil day (ISO 8601 or a date), as a person writes it; a dash for None."""

@@ -14,7 +14,9 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gateway.console.asking import ApiProblem
 from gateway.console.language import LANGUAGES, NAMES, NONE, Language, speech
+from gateway.console.released import released
 from gateway.console.words import WORDS
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ STATIC = _HERE / "static"
 TEMPLATES = _HERE / "templates"
 # What gives a page of a list its place in the query, and does not belong to the list's own state.
 _FLEETING = ("said",)
+# Stands on a page where what no field has told is told: that is known once the fields are there. Whatever is
+# data is escaped, so it cannot be this.
+_UNPLACED = "<!--unplaced-->"
 
 
 class Pages:
@@ -37,17 +42,19 @@ class Pages:
     def render(self, template: str, visit: Visit, context: Mapping[str, Any]) -> str:
         """A page for one visit. Raises UndefinedError for a name that nobody gave: a fault of ours."""
         said = self._said.get(visit.asked("said"))
-        return (
-            self._environments[visit.language]
-            .get_template(template)
-            .render(
-                visit=visit,
-                session=visit.session,
-                said=visit.speech.say(said) if said else None,
-                here=lambda **changes: address_with(visit.address, changes),
-                **context,
-            )
+        environment = self._environments[visit.language]
+        html = environment.get_template(template).render(
+            visit=visit,
+            session=visit.session,
+            said=visit.speech.say(said) if said else None,
+            here=lambda **changes: address_with(visit.address, changes),
+            **context,
         )
+        for problem in context.values():
+            if isinstance(problem, ApiProblem) and _UNPLACED in html:
+                parts: Any = environment.get_template("parts/forms.html").module
+                html = html.replace(_UNPLACED, str(parts.told_at_fields(problem)))
+        return html
 
 
 def address_with(address: str, changes: Mapping[str, Any]) -> str:
@@ -86,12 +93,14 @@ def _environment(language: Language) -> Environment:
     environment.filters |= {
         "number": spoken.number,
         "percent": spoken.percent,
+        "chance": spoken.chance,
         "day": spoken.day,
         "moment": spoken.moment,
         "ago": spoken.ago,
         "lasting": spoken.lasting,
         "told": spoken.told,
         "word": lambda value, of: spoken.say(WORDS[of].get(value, str(value))),
+        "released": lambda form: released(spoken, form),
         "listed": lambda values, glue=", ": _listed(values, glue),
     }
     return environment

@@ -141,6 +141,18 @@ POLICY_WORDS: Mapping[str, Mapping[str, str]] = {
         "not_asked": N_("source not asked in this preview"),
         "withheld": N_("withheld"),
     },
+    "standing_in_case": {
+        "absent": N_("released, but this person has none"),
+        "unknown": N_("the source gave no answer"),
+        "nothing": N_("does not leave"),
+    },
+    "withheld_because": {
+        "dropped_by_agreement": N_("withheld: the agreement says so"),
+        "not_in_agreement": N_("withheld: the agreement does not name it"),
+        "above_ceiling": N_("withheld: above the limit of the data dictionary"),
+        "unknown_field": N_("withheld: the data dictionary does not know it"),
+        "narrowed": N_("withheld: the version before released it"),
+    },
     "decision": {
         "eligible": N_("Eligible"),
         "ineligible": N_("Not eligible"),

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.console.asking import Answer, Api, ApiProblem
+from gateway.console.given_back import given_back
 from gateway.console.language import Language, Speech, chosen, speech
 from gateway.console.pages import Pages
 
@@ -93,7 +94,9 @@ class Visit:
             headers["if-match"] = etag if etag.startswith('"') else f'"{etag}"'
         if once:
             headers["idempotency-key"] = once
-        answer = await self._api.ask(method, path, headers=headers, params=params, body=body)
+        answer = await self._api.ask(
+            method, path, headers=headers, say=self.speech.say, params=params, body=body
+        )
         self._cookies += answer.headers.get_list("set-cookie")
         return answer
 
@@ -122,8 +125,16 @@ class Visit:
 
     def sign_in_first(self) -> Response:
         """Send the browser to the sign-in, from where it comes back here."""
-        back = self.address if self.request.method == "GET" else PREFIX
-        return RedirectResponse(f"{PREFIX}/sign-in?next={quote(back, safe='')}", status_code=303)
+        return RedirectResponse(f"{PREFIX}/sign-in?next={quote(self.address, safe='')}", status_code=303)
+
+    async def session_ended(self, back: str) -> Response:
+        """Keep what was typed while whoever visits signs in again in another tab, to come to `back`.
+
+        Sent again from there it has no CSRF token that holds: the form is shown, and nothing is done.
+        """
+        self.session = None
+        typed = [(name, str(text)) for name, text in (await self.form()).multi_items()]
+        return self.show("session-ended.html", status=401, back=back, typed=given_back(typed))
 
     def _with_cookies(self, response: Response) -> Response:
         for cookie in self._cookies:

@@ -31,6 +31,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "completed": N_("completed"),
         "failed": N_("stopped by a fault"),
     },
+    "run_phase": {
+        "reading": N_("Step 1 of 4: reading the extract and the registry."),
+        "comparing": N_("Step 2 of 4: comparing people."),
+        "linking": N_("Step 3 of 4: looking for likely persons."),
+        "storing": N_("Step 4 of 4: storing what was found."),
+    },
     "run_way": {"extract": N_("with an extract"), "live": N_("live, asking Dukcapil")},
     "finding_state": {
         "open": N_("open"),

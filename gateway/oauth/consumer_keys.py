@@ -13,17 +13,19 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, or_, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.database import Database
-from gateway.errors import BadInput, Conflict, NotFound
+from gateway.errors import Conflict, NotFound, Unfit
 from gateway.oauth.consumer_rows import add_keys, locked, refuse_own_proposal, registered, write, write_down
 from gateway.oauth.key_sets import MOST_KEYS, read_key_set
 from gateway.oauth.registration import RegisteredKey, Registration
 from gateway.oauth.tables import consumer_keys
 from gateway.staff.acts import Details, RecordAct
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 # Long enough for a partner's change window, short enough that an old key is not forgotten.
 OVERLAP_DAYS = 30
 LONGEST_OVERLAP_DAYS = 365
+_CANNOT_BE_ADDED = Text("Kunci tidak dapat ditambahkan", "The key cannot be added")
 
 
 class ConsumerKeys:
@@ -54,7 +56,7 @@ class ConsumerKeys:
         keys, problems = read_key_set({"keys": [jwk]})
         problems += _problems_of_times(now, overlap_days, not_before, not_after)
         if problems:
-            raise BadInput("The key cannot be added:\n" + "\n".join(f"  - {p}" for p in problems))
+            raise Unfit(_CANNOT_BE_ADDED, problems)
         (kid,) = keys
         times = {"not_before": not_before, "not_after": not_after}
         try:
@@ -73,7 +75,12 @@ class ConsumerKeys:
                 self._write_down(connection, actor, act, consumer_id, reason, now, {"kid": kid})
                 return registered(connection, consumer_id)
         except IntegrityError:
-            raise Conflict(f"This key was registered meanwhile: see {consumer_id} again.") from None
+            raise Conflict(
+                Text(
+                    f"Kunci ini didaftarkan sementara itu: lihat {consumer_id} kembali.",
+                    f"This key was registered meanwhile: see {consumer_id} again.",
+                )
+            ) from None
 
     def approve(
         self, actor: Staff, consumer_id: str, kid: str, reason: str, *, if_match: int | None = None
@@ -88,9 +95,19 @@ class ConsumerKeys:
             present = locked(connection, consumer_id, if_match)
             key = _found(present, kid)
             if key.approved_by is not None:
-                raise Conflict(f"The key {kid} of {consumer_id} is approved already.")
+                raise Conflict(
+                    Text(
+                        f"Kunci {kid} milik {consumer_id} sudah disetujui.",
+                        f"The key {kid} of {consumer_id} is approved already.",
+                    )
+                )
             if present.approved_by is None:
-                raise Conflict(f"{consumer_id} itself awaits approval: its keys are approved with it.")
+                raise Conflict(
+                    Text(
+                        f"{consumer_id} sendiri menunggu persetujuan: kuncinya disetujui bersamanya.",
+                        f"{consumer_id} itself awaits approval: its keys are approved with it.",
+                    )
+                )
             refuse_own_proposal(actor, [key.added_by])
             write(connection, present, {})
             connection.execute(update(consumer_keys).where(_is(present, kid)).values(approved_by=actor.id))
@@ -112,7 +129,12 @@ class ConsumerKeys:
             good = {"good"} if present.approved_by else {"good", "awaiting_approval"}
             if removed.standing(now) in good and not any(key.standing(now) in good for key in others):
                 raise Conflict(
-                    f"{kid} is the last key of {consumer_id}: add another first, or disable the consumer."
+                    Text(
+                        f"{kid} adalah kunci terakhir {consumer_id}: tambahkan kunci lain dahulu, atau "
+                        "bekukan konsumennya.",
+                        f"{kid} is the last key of {consumer_id}: add another first, or disable the "
+                        "consumer.",
+                    )
                 )
             write(connection, present, {})
             connection.execute(delete(consumer_keys).where(_is(present, kid)))
@@ -135,33 +157,62 @@ class ConsumerKeys:
 
 def _problems_of_times(
     now: datetime, overlap_days: int | None, not_before: datetime | None, not_after: datetime | None
-) -> list[str]:
-    problems = []
+) -> list[Text]:
+    problems: list[Text] = []
     if overlap_days is not None and not 0 <= overlap_days <= LONGEST_OVERLAP_DAYS:
-        problems.append(f"overlap_days: expected 0 to {LONGEST_OVERLAP_DAYS}, or none to leave the others be")
+        problems.append(
+            Text(
+                f"tumpang tindih: diharapkan 0 sampai {LONGEST_OVERLAP_DAYS} hari, atau kosong agar kunci "
+                "lain tetap seperti adanya",
+                f"overlap_days: expected 0 to {LONGEST_OVERLAP_DAYS}, or none to leave the others be",
+            )
+        )
     if any(moment is not None and moment.tzinfo is None for moment in (not_before, not_after)):
         return [
             *problems,
-            "not_before and not_after: expected a moment with its time zone, such as ...+07:00",
+            Text(
+                "mulai dan berakhir: diharapkan saat dengan zona waktunya, seperti ...+07:00",
+                "not_before and not_after: expected a moment with its time zone, such as ...+07:00",
+            ),
         ]
     begins = max(now, not_before or now)
     if not_after is not None and not_after <= begins + timedelta(days=overlap_days or 0):
-        problems.append("not_after: expected a moment after the key begins and the others have ended")
+        problems.append(
+            Text(
+                "berakhir: diharapkan saat setelah kunci ini mulai dan kunci lain berakhir",
+                "not_after: expected a moment after the key begins and the others have ended",
+            )
+        )
     return problems
 
 
 def _refuse_kid(present: Registration, kid: str) -> None:
     consumer_id = present.consumer.id
     if kid in present.keys:
-        raise Conflict(f"{consumer_id} has a key {kid} already: a new key needs a new kid.")
+        raise Conflict(
+            Text(
+                f"{consumer_id} sudah mempunyai kunci {kid}: kunci baru memerlukan kid baru.",
+                f"{consumer_id} has a key {kid} already: a new key needs a new kid.",
+            )
+        )
     if len(present.keys) >= MOST_KEYS:
-        raise Conflict(f"{consumer_id} has {MOST_KEYS} keys already: remove one that is out of use.")
+        raise Conflict(
+            Text(
+                f"{consumer_id} sudah mempunyai {MOST_KEYS} kunci: akhiri yang tidak dipakai lagi.",
+                f"{consumer_id} has {MOST_KEYS} keys already: remove one that is out of use.",
+            )
+        )
 
 
 def _found(present: Registration, kid: str) -> RegisteredKey:
     if key := present.keys.get(kid):
         return key
-    raise NotFound(f"{present.consumer.id} has no key of this kid: see `gapura consumers keys list`.")
+    raise NotFound(
+        Text(
+            f"{present.consumer.id} tidak mempunyai kunci dengan kid ini.",
+            f"{present.consumer.id} has no key of this kid: see `gapura consumers keys list`.",
+        )
+    )
 
 
 def _is(present: Registration, kid: str) -> ColumnElement[bool]:

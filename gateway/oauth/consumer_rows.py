@@ -26,8 +26,12 @@ from gateway.oauth.registration import (
 from gateway.oauth.tables import consumer_keys, consumers
 from gateway.staff.acts import Act, Details, RecordAct
 from gateway.staff.roles import Staff, refuse_token
+from policies.dictionary import Text
 
 _MAX_REASON_CHARS = 500
+NO_SUCH_CONSUMER = Text(
+    "Tidak ada konsumen dengan id ini.", "There is no consumer of this id: see `gapura consumers list`."
+)
 _KEY_COLUMNS = [
     *(consumer_keys.c[name] for name in ("kid", "jwk", "added_at", "added_by", "not_before", "not_after")),
     consumer_keys.c.overlap_days,
@@ -121,7 +125,7 @@ def registered(connection: Connection, consumer_id: str) -> Registration:
     """The consumer of this id. Raises NotFound."""
     found = registrations_in(connection.execute(_OF_CONSUMER, {"id": consumer_id}))
     if not found:
-        raise NotFound("There is no consumer of this id: see `gapura consumers list`.")
+        raise NotFound(NO_SUCH_CONSUMER)
     return found[0]
 
 
@@ -135,8 +139,12 @@ def locked(connection: Connection, consumer_id: str, if_match: int | None = None
     registration = registered(connection, consumer_id)
     if if_match is not None and registration.version != if_match:
         raise Conflict(
-            f"{consumer_id} was changed meanwhile: expected version {if_match}, it is "
-            f"{registration.version} now. Read the consumer again, then decide.",
+            Text(
+                f"{consumer_id} diubah orang lain sementara itu: diharapkan versi {if_match}, kini versi "
+                f"{registration.version}. Baca kembali, lalu putuskan.",
+                f"{consumer_id} was changed meanwhile: expected version {if_match}, it is "
+                f"{registration.version} now. Read the consumer again, then decide.",
+            ),
             code="changed_meanwhile",
         )
     return registration
@@ -181,8 +189,13 @@ def add_keys(
     )
     for row in connection.execute(taken):
         raise Conflict(
-            f"This public key is registered already, as {row.kid} of {row.consumer_id}: two consumers with "
-            "one key could sign as each other. Ask the partner for a key pair of its own.",
+            Text(
+                f"Kunci publik ini sudah terdaftar, sebagai {row.kid} milik {row.consumer_id}: dua konsumen "
+                "dengan satu kunci dapat menandatangani atas nama satu sama lain. Mintalah pasangan kunci "
+                "tersendiri kepada mitra.",
+                f"This public key is registered already, as {row.kid} of {row.consumer_id}: two consumers "
+                "with one key could sign as each other. Ask the partner for a key pair of its own.",
+            ),
             code="key_in_use",
         )
     rows = [
@@ -208,7 +221,10 @@ def refuse_own_proposal(actor: Staff, proposers: Iterable[str]) -> None:
     refuse_token(actor)
     if actor.id in set(proposers) and not actor.on_console:
         raise NotPermitted(
-            f"{actor.id} had a hand in this: somebody else, with the role approver, approves it.",
+            Text(
+                f"{actor.id} ikut mengajukan ini: orang lain dengan peran penyetuju yang menyetujuinya.",
+                f"{actor.id} had a hand in this: somebody else, with the role approver, approves it.",
+            ),
             code="second_person_needed",
         )
 
@@ -225,7 +241,12 @@ def write_down(
 ) -> None:
     """Record an act upon a consumer. Raises BadInput when no reason is given, and then nothing is done."""
     if not reason.strip() or len(reason) > _MAX_REASON_CHARS or not reason.isprintable():
-        raise BadInput(f"reason: expected 1 to {_MAX_REASON_CHARS} printable characters that say why")
+        raise BadInput(
+            Text(
+                f"alasan: diharapkan 1 sampai {_MAX_REASON_CHARS} karakter biasa yang menyebut alasannya",
+                f"reason: expected 1 to {_MAX_REASON_CHARS} printable characters that say why",
+            )
+        )
     record(connection, Act(actor.actor, act, f"consumer/{consumer_id}", at, reason.strip(), details or {}))
 
 

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.database import Database
-from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
+from gateway.errors import Conflict, NotFound, NotPermitted, Unfit
 from gateway.oauth.consumer_keys import ConsumerKeys
 from gateway.oauth.consumer_rows import (
+    NO_SUCH_CONSUMER,
     REGISTRATIONS,
     Wanted,
     add_keys,
@@ -39,10 +40,13 @@ from gateway.oauth.registration import Change, Consumer, Contact, Registration, 
 from gateway.oauth.tables import consumer_keys, consumers
 from gateway.staff.acts import Details, RecordAct, record_in_audit_log
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 __all__ = ["Consumer", "ConsumerStore", "Contact", "Registration", "Wanted"]
 
 _NOTHING = Change()
+_CANNOT_BE_REGISTERED = Text("Konsumen tidak dapat didaftarkan", "The consumer cannot be registered")
+_CANNOT_BE_CHANGED = Text("Pendaftaran tidak dapat diubah", "The consumer cannot be changed")
 
 
 def utc_now() -> datetime:
@@ -90,7 +94,7 @@ class ConsumerStore:
         """The consumer of this id, whatever its state. Raises NotFound."""
         if registration := self.find(consumer_id):
             return registration
-        raise NotFound("There is no consumer of this id: see `gapura consumers list`.")
+        raise NotFound(NO_SUCH_CONSUMER)
 
     def register(
         self,
@@ -112,7 +116,7 @@ class ConsumerStore:
         """
         consumer = Consumer(id, name, sector, tuple(regions), sandbox, certificate_bound)
         keys, unfit = read_key_set(jwks)
-        _refuse([*problems_of(consumer, contact), *unfit], "registered")
+        _refuse([*problems_of(consumer, contact), *unfit], _CANNOT_BE_REGISTERED)
         row = {
             "id": id,
             **columns_of(consumer, contact),
@@ -155,7 +159,7 @@ class ConsumerStore:
                 write(connection, present, {**settled, **columns_of(consumer, present.contact)})
                 act, what = "consumer.change_approved", told(present.waiting)
             else:
-                raise Conflict(f"Nothing of {consumer_id} waits for approval.")
+                raise _nothing_waits(consumer_id)
             details = {**what, "proposed_by": sorted(present.proposers)}
             self._write_down(connection, actor, act, consumer_id, reason, details)
             return registered(connection, consumer_id)
@@ -175,7 +179,7 @@ class ConsumerStore:
             elif present.waiting != _NOTHING:
                 write(connection, present, {"waiting": None, "proposers": []})
             else:
-                raise Conflict(f"Nothing of {consumer_id} waits for approval.")
+                raise _nothing_waits(consumer_id)
             self._write_down(connection, actor, "consumer.refused", consumer_id, reason)
             return registered(connection, consumer_id)
 
@@ -198,7 +202,7 @@ class ConsumerStore:
         with self._database.unit_of_work() as connection:
             present = locked(connection, consumer_id, if_match)
             named = replace(present.consumer, name=name or present.consumer.name)
-            _refuse([*problems_of(change.applied_to(named), contact)], "changed")
+            _refuse([*problems_of(change.applied_to(named), contact)], _CANNOT_BE_CHANGED)
             at_once, waits = _parted(actor, present, change)
             values = columns_of(at_once.applied_to(named), contact or present.contact)
             write(connection, present, values | _waiting(actor, present, change, waits))
@@ -223,10 +227,19 @@ class ConsumerStore:
         with self._database.unit_of_work() as connection:
             present = locked(connection, consumer_id)
             if present.state != "disabled":
-                raise Conflict(f"{consumer_id} is {present.state}, not disabled: there is nothing to enable.")
+                raise Conflict(
+                    Text(
+                        f"{consumer_id} tidak dibekukan: tidak ada yang perlu diaktifkan kembali.",
+                        f"{consumer_id} is {present.state}, not disabled: there is nothing to enable.",
+                    )
+                )
             if present.disabled_by == actor.id and not actor.on_console:
                 raise NotPermitted(
-                    f"{actor.id} disabled {consumer_id}: another operator or approver enables it.",
+                    Text(
+                        f"{actor.id} sendiri yang membekukan {consumer_id}: operator atau penyetuju lain "
+                        "yang mengaktifkannya kembali.",
+                        f"{actor.id} disabled {consumer_id}: another operator or approver enables it.",
+                    ),
                     code="second_person_needed",
                 )
             values: dict[str, Any] = {"state": "active", "disabled_by": None}
@@ -257,15 +270,27 @@ _APPROVE_KEYS = (
 )
 
 
-def _refuse(problems: Sequence[str], done: str) -> None:
+def _refuse(problems: Sequence[Text], what: Text) -> None:
     if problems:
-        raise BadInput(f"The consumer cannot be {done}:\n" + "\n".join(f"  - {p}" for p in problems))
+        raise Unfit(what, problems)
+
+
+def _nothing_waits(consumer_id: str) -> Conflict:
+    return Conflict(
+        Text(
+            f"Tidak ada apa pun dari {consumer_id} yang menunggu persetujuan.",
+            f"Nothing of {consumer_id} waits for approval.",
+        )
+    )
 
 
 def _taken(consumer_id: str) -> Conflict:
     return Conflict(
-        f"A consumer {consumer_id}, or one with a key of this set, is registered already: see "
-        "`gapura consumers list`."
+        Text(
+            f"Konsumen {consumer_id}, atau konsumen dengan salah satu kunci ini, sudah terdaftar.",
+            f"A consumer {consumer_id}, or one with a key of this set, is registered already: see "
+            "`gapura consumers list`.",
+        )
     )
 
 

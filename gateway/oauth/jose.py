@@ -22,6 +22,7 @@ from joserfc.jws import JWSRegistry
 from joserfc.util import base64_to_int, urlsafe_b64decode
 
 from gateway.errors import BadInput
+from policies.dictionary import Text
 
 # As the metadata and the challenges tell it: clients compare names, so both names of Ed25519 are there.
 SIGNATURE_ALGORITHMS = ("ES256", "PS256", "EdDSA", "Ed25519")
@@ -53,7 +54,11 @@ class Malformed(Exception):  # noqa: N818 - says what the text is
 
 
 class KeyRefused(Exception):  # noqa: N818 - says what happened to the key
-    """The key is not accepted; the message says why and what would be, without the key."""
+    """The key is not accepted; `why` says why and what would be, without the key. The message is English."""
+
+    def __init__(self, why: Text) -> None:
+        super().__init__(why.en)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +148,40 @@ def accept_public_key(jwk: object) -> PublicKey:
     Accepted: EC P-256, OKP Ed25519, RSA of 2048 to 4096 bits; never a key with private members.
     """
     if not isinstance(jwk, dict):
-        raise KeyRefused("it is not a JSON object")
+        raise KeyRefused(Text("bukan objek JSON", "it is not a JSON object"))
     if jwk.get("kty") == "oct" or "k" in jwk:
-        raise KeyRefused("a shared secret (kty oct) proves nothing; expected an asymmetric public key")
+        raise KeyRefused(
+            Text(
+                "rahasia bersama (kty oct) tidak membuktikan apa pun; diharapkan kunci publik asimetris",
+                "a shared secret (kty oct) proves nothing; expected an asymmetric public key",
+            )
+        )
     if secret := sorted(_SECRET_MEMBERS & jwk.keys()):
         raise KeyRefused(
-            f"it holds private members ({', '.join(secret)}); give the public part only, and treat this "
-            "private key as disclosed"
+            Text(
+                f"memuat bagian privat ({', '.join(secret)}); berikan bagian publiknya saja, dan anggap "
+                "kunci privat ini sudah terbuka",
+                f"it holds private members ({', '.join(secret)}); give the public part only, and treat this "
+                "private key as disclosed",
+            )
         )
     kty = str(jwk.get("kty"))
     algorithms = _ALGORITHMS_OF.get((kty, None if kty == "RSA" else str(jwk.get("crv"))))
     if algorithms is None:
-        raise KeyRefused("expected EC with crv P-256, OKP with crv Ed25519, or RSA")
+        raise KeyRefused(
+            Text(
+                "diharapkan EC dengan crv P-256, OKP dengan crv Ed25519, atau RSA",
+                "expected EC with crv P-256, OKP with crv Ed25519, or RSA",
+            )
+        )
     members = {name: jwk.get(name) for name in _PUBLIC_MEMBERS[kty]}
     if not all(isinstance(value, str) for value in members.values()):
-        raise KeyRefused(f"the members {', '.join(members)} must be texts")
+        raise KeyRefused(
+            Text(
+                f"anggota {', '.join(members)} harus berupa teks",
+                f"the members {', '.join(members)} must be texts",
+            )
+        )
     return _import(tuple(members.items()), algorithms)
 
 
@@ -170,16 +194,28 @@ def _import(members: tuple[tuple[str, str], ...], algorithms: frozenset[str]) ->
             _check_rsa(base64_to_int(values["n"]), base64_to_int(values["e"]))
         key = JWKRegistry.import_key(dict(values))
     except _UNREADABLE:
-        raise KeyRefused("its numbers are not a key of its kind") from None
+        raise KeyRefused(
+            Text("bilangannya bukan kunci jenis itu", "its numbers are not a key of its kind")
+        ) from None
     return PublicKey(algorithms, key.thumbprint(), values, key)
 
 
 def _check_rsa(modulus: int, exponent: int) -> None:
     bits = modulus.bit_length()
     if bits not in _RSA_BITS:
-        raise KeyRefused(f"RSA keys must have {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits, got {bits}")
+        raise KeyRefused(
+            Text(
+                f"kunci RSA harus {_RSA_BITS.start} sampai {_RSA_BITS.stop - 1} bit, diperoleh {bits}",
+                f"RSA keys must have {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits, got {bits}",
+            )
+        )
     if exponent not in _RSA_EXPONENTS:
-        raise KeyRefused("the RSA public exponent must be 65537, or a little more")
+        raise KeyRefused(
+            Text(
+                "eksponen publik RSA harus 65537, atau sedikit lebih",
+                "the RSA public exponent must be 65537, or a little more",
+            )
+        )
 
 
 def make_key_pair(algorithm: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from policies.dictionary import Text
+
 # Province, regency or city, district, village.
 _CODE = re.compile(r"[0-9]{2}(?:\.[0-9]{2}(?:\.[0-9]{2}(?:\.[0-9]{4})?)?)?")
 
@@ -24,15 +26,20 @@ def lies_within(regions: Sequence[str], present: Sequence[str]) -> bool:
     return bool(regions) and all(any(_covers(outer, inner) for outer in present) for inner in regions)
 
 
-def problems_of_regions(regions: Sequence[str]) -> Iterator[str]:
+def problems_of_regions(regions: Sequence[str]) -> Iterator[Text]:
     """What makes each code unacceptable: its shape, or that it is not in force."""
     for position, region in enumerate(regions, 1):
         if not _CODE.fullmatch(region):
-            yield (
-                f"region {position}: expected a Kemendagri code such as 32, 32.04, 32.04.05 or 32.04.05.2001"
+            yield Text(
+                f"wilayah ke-{position}: diharapkan kode Kemendagri seperti 32, 32.04, 32.04.05 atau "
+                "32.04.05.2001",
+                f"region {position}: expected a Kemendagri code such as 32, 32.04, 32.04.05 or 32.04.05.2001",
             )
         elif not _in_force(region):
-            yield f"region {position}: {region} is not a Kemendagri code in force, such as 35 or 35.78"
+            yield Text(
+                f"wilayah ke-{position}: {region} bukan kode Kemendagri yang berlaku, seperti 35 atau 35.78",
+                f"region {position}: {region} is not a Kemendagri code in force, such as 35 or 35.78",
+            )
 
 
 def _covers(outer: str, inner: str) -> bool:

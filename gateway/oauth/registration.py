@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from gateway.oauth import jose
 from gateway.oauth.jurisdiction import lies_within, problems_of_regions
+from policies.dictionary import Text
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 # A sector stands in every pseudonym between two dots.
@@ -155,19 +156,34 @@ def is_consumer_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def problems_of(consumer: Consumer, contact: Contact | None = None) -> Iterator[str]:
+def problems_of(consumer: Consumer, contact: Contact | None = None) -> Iterator[Text]:
     """Everything that makes a registration unacceptable; of what was given, only region codes are told."""
     if not is_consumer_id(consumer.id):
-        yield "id: expected 1 to 64 of a-z, 0-9 and -, such as bpjs-kesehatan"
+        yield Text(
+            "id: diharapkan 1 sampai 64 dari a-z, 0-9 dan -, seperti bpjs-kesehatan",
+            "id: expected 1 to 64 of a-z, 0-9 and -, such as bpjs-kesehatan",
+        )
     if not _is_line(consumer.name):
-        yield f"name: expected 1 to {_MAX_NAME_CHARS} printable characters"
+        yield Text(
+            f"nama: diharapkan 1 sampai {_MAX_NAME_CHARS} karakter biasa dalam satu baris",
+            f"name: expected 1 to {_MAX_NAME_CHARS} printable characters",
+        )
     if not _SECTOR.fullmatch(consumer.sector):
-        yield "sector: expected 1 to 32 of a-z, 0-9 and -, beginning with a letter, such as kesehatan"
+        yield Text(
+            "sektor: diharapkan 1 sampai 32 dari a-z, 0-9 dan -, diawali huruf, seperti kesehatan",
+            "sector: expected 1 to 32 of a-z, 0-9 and -, beginning with a letter, such as kesehatan",
+        )
     yield from problems_of_regions(consumer.regions)
     if contact is not None and not _is_line(contact.office):
-        yield f"office: expected 1 to {_MAX_NAME_CHARS} printable characters, such as Direktorat Kepesertaan"
+        yield Text(
+            f"unit: diharapkan 1 sampai {_MAX_NAME_CHARS} karakter biasa, seperti Direktorat Kepesertaan",
+            f"office: expected 1 to {_MAX_NAME_CHARS} printable characters, such as Direktorat Kepesertaan",
+        )
     if contact is not None and not _EMAIL.fullmatch(contact.email):
-        yield "email: expected one address of a function, such as integrasi@example.go.id"
+        yield Text(
+            "email: diharapkan satu alamat jabatan, seperti integrasi@example.go.id",
+            "email: expected one address of a function, such as integrasi@example.go.id",
+        )
 
 
 def thumbprints(keys: Mapping[str, jose.PublicKey]) -> Sequence[str]:

@@ -26,6 +26,7 @@ from gateway.oauth.tables import consumer_keys, consumers
 from gateway.overview.counting import Outcome, told_by
 from gateway.overview.traffic import Share, shares_of
 from policies.agreement import AgreementBook
+from policies.dictionary import Text
 
 _ENTRIES = audit_entries.c
 
@@ -204,7 +205,12 @@ def _place_of(connection: Connection, exchange_id: UUID) -> tuple[datetime, int]
     )
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotFound("The log has no outcome of an exchange of this id.")
+        raise NotFound(
+            Text(
+                "Log tidak mempunyai hasil pertukaran dengan id ini.",
+                "The log has no outcome of an exchange of this id.",
+            )
+        )
     return row.at, row.sequence
 
 

@@ -19,9 +19,11 @@ Kind = Literal[
     "sources_down",
     "alarms",
     "policies_submitted",
+    "policies_returned",
     "policies_approved",
     "consumers_waiting",
     "keys_waiting",
+    "roles_waiting",
     "reversals_requested",
     "reversals_approved",
     "likely_persons",
@@ -35,6 +37,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 # As the routes demand that show these things themselves.
 READERS: Mapping[Kind, tuple[Role, ...]] = {
     "incidents": ("auditor",),
+    "policies_returned": ("author",),
     "usage_report": ("auditor",),
     "reversals_requested": ("operator", "auditor", "approver"),
     "reversals_approved": ("operator", "auditor", "approver"),

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, null, or_, select
 
 from gateway.agreements.listing import Wanted, page_of
-from gateway.agreements.tables import policy_versions
+from gateway.agreements.tables import policy_acts, policy_versions
 from gateway.civil_day import civil_day, day_begins, day_ends
 from gateway.database import Database, UtcDateTime
 from gateway.limits.tables import limit_alarms
@@ -20,6 +20,7 @@ from gateway.oauth.tables import consumer_keys, consumers
 from gateway.overview.needs import MOST_COUNTED, MOST_NAMED, Find, Kind, Named, Need, found
 from gateway.pseudonyms.reversals import PERFORMED_WITHIN
 from gateway.pseudonyms.tables import reversals
+from gateway.reconciliation.acceptance import WORTH_A_LOOK
 from gateway.reconciliation.tables import acceptance_rules, likely_persons, reconciliation_runs
 from gateway.rights.incidents import TIME_TO_TELL
 from gateway.rights.tables import incidents
@@ -27,11 +28,13 @@ from gateway.rights.usage_report import DUKCAPIL, semester
 from gateway.sources.reports import overviews
 from gateway.sources.tables import source_calls
 from gateway.staff.roles import Staff
+from gateway.staff.tables import staff_accounts
 
 # Agreements and keys that end within this long are told.
 SOON_DAYS = 30
 # A semester's report is told for so long before its last day and after it.
 _REPORT_DAYS = 45
+_CONFIRMERS = frozenset({"operator", "approver"})
 _END_OF_TIME = literal(datetime(9999, 12, 31, tzinfo=UTC), UtcDateTime())
 
 
@@ -58,9 +61,11 @@ def _finds(connection: Connection, staff: Staff, now: datetime) -> Mapping[Kind,
         "incidents": lambda: _incidents(connection),
         "alarms": lambda: _alarms(connection, today),
         "policies_submitted": lambda: _policies(connection, staff, "submitted"),
+        "policies_returned": lambda: _policies_returned(connection, staff),
         "policies_approved": lambda: _policies(connection, staff, "approved"),
         "consumers_waiting": lambda: _consumers(connection, staff),
         "keys_waiting": lambda: _keys_waiting(connection, staff),
+        "roles_waiting": lambda: _roles_waiting(connection, staff),
         "reversals_requested": lambda: _reversals_requested(connection, staff),
         "reversals_approved": lambda: _reversals_approved(connection, staff, now),
         "likely_persons": lambda: _likely_persons(connection),
@@ -118,6 +123,45 @@ def _policies(connection: Connection, staff: Staff, state: str) -> Need:
         return _need("policies_approved", named, hurried=False)
     yours = _approvable(staff, (row.editors for row in rows))
     return _need("policies_submitted", named, yours=yours, hurried=False)
+
+
+def _policies_returned(connection: Connection, staff: Staff) -> Need:
+    """Drafts that `staff` wrote at, as an approver handed them back; once edited, they are drafts again."""
+    version, acts, others = policy_versions.c, policy_acts.c, policy_acts.alias().c
+    last = (
+        select(func.max(others.id))
+        .where(others.kind == version.kind, others.name == version.name, others.version == version.version)
+        .correlate(policy_versions)
+        .scalar_subquery()
+    )
+    rows = _rows(
+        connection,
+        select(version.kind, version.name, version.version, version.editors, acts.at, acts.reason)
+        .select_from(policy_versions)
+        .join(policy_acts, acts.id == last)
+        .where(version.state == "draft", acts.act == "refuse")
+        .order_by(acts.at),
+    )
+    named = [
+        Named(f"{row.kind}/{row.name}/{row.version}", row.name, row.at, row.reason)
+        for row in rows
+        if staff.id in row.editors
+    ]
+    return _need("policies_returned", named, yours=len(named), hurried=False)
+
+
+def _roles_waiting(connection: Connection, staff: Staff) -> Need:
+    """Accounts for whom somebody asked for roles that a second person has not confirmed."""
+    table = staff_accounts.c
+    rows = _rows(
+        connection,
+        select(table.id, table.name, table.proposed_by)
+        .where(table.proposed_by.is_not(None))
+        .order_by(table.id),
+    )
+    may = not staff.by_token and bool(staff.roles & _CONFIRMERS)
+    yours = sum(may and staff.id not in {row.id, row.proposed_by} for row in rows)
+    return _need("roles_waiting", [Named(row.id, row.name) for row in rows], yours=yours)
 
 
 def _consumers(connection: Connection, staff: Staff) -> Need:
@@ -182,7 +226,9 @@ def _reversals_approved(connection: Connection, staff: Staff, now: datetime) -> 
 
 
 def _likely_persons(connection: Connection) -> Need:
-    proposed = select(likely_persons.c.person_id).where(likely_persons.c.state == "proposed").distinct()
+    """People who are likelier than not one of their candidates; the others can wait in the queue."""
+    waits = likely_persons.c.state == "proposed", likely_persons.c.probability >= WORTH_A_LOOK
+    proposed = select(likely_persons.c.person_id).where(*waits).distinct()
     counted = select(func.count()).select_from(proposed.limit(MOST_COUNTED).subquery())
     return Need("likely_persons", connection.execute(counted).scalar_one())
 

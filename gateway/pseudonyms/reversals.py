@@ -160,11 +160,26 @@ class Reversals:
         """Ask for the people behind `names` of a sector; `reference` is the number of the order or letter."""
         _refuse_unnamed(actor)
         if legal_basis not in LEGAL_BASES:
-            raise BadInput(f"legal_basis: expected one of {', '.join(LEGAL_BASES)}.")
+            raise BadInput(
+                Text(
+                    f"Dasar hukum: diharapkan salah satu dari {', '.join(LEGAL_BASES)}.",
+                    f"legal_basis: expected one of {', '.join(LEGAL_BASES)}.",
+                )
+            )
         if not _REFERENCE.fullmatch(reference) or _NIK.search(reference):
-            raise BadInput("reference: expected the number of the order or letter, up to 200 characters.")
+            raise BadInput(
+                Text(
+                    "Nomor: diharapkan nomor perintah atau surat, paling banyak 200 karakter.",
+                    "reference: expected the number of the order or letter, up to 200 characters.",
+                )
+            )
         if not 1 <= len(names) <= MOST_NAMES:
-            raise BadInput(f"pseudonyms: expected 1 to {MOST_NAMES}, got {len(names)}.")
+            raise BadInput(
+                Text(
+                    f"Pseudonim: diharapkan 1 sampai {MOST_NAMES}, diperoleh {len(names)}.",
+                    f"pseudonyms: expected 1 to {MOST_NAMES}, got {len(names)}.",
+                )
+            )
         now, row_id = self._clock(), str(uuid4())
         values = {
             "id": row_id,
@@ -231,14 +246,33 @@ class Reversals:
     ) -> None:
         _refuse_unnamed(actor)
         if actor.id != row.requested_by:
-            raise NotPermitted("Whoever asked for a reversal performs it, and nobody else.", code="not_yours")
+            raise NotPermitted(
+                Text(
+                    "Pembukaan pseudonim dilakukan oleh yang memintanya, tidak oleh orang lain.",
+                    "Whoever asked for a reversal performs it, and nobody else.",
+                ),
+                code="not_yours",
+            )
         state = _reversal(row, now).state
         if state != "approved":
-            raise Conflict(f"The reversal is {state}; only an approved one is performed, within 24 hours.")
+            raise Conflict(
+                Text(
+                    "Hanya permintaan yang disetujui yang dapat dilakukan, dalam 24 jam; yang ini tidak.",
+                    f"The reversal is {state}; only an approved one is performed, within 24 hours.",
+                )
+            )
         if row.settled_by == row.requested_by:
-            raise NotPermitted("A reversal takes two people.", code="second_person_needed")
+            raise NotPermitted(
+                Text("Pembukaan pseudonim memerlukan dua orang.", "A reversal takes two people."),
+                code="second_person_needed",
+            )
         if list(hashes) != list(row.name_hashes):
-            raise Conflict("These are not the pseudonyms that were approved, in their order.")
+            raise Conflict(
+                Text(
+                    "Ini bukan pseudonim yang disetujui, menurut urutannya.",
+                    "These are not the pseudonyms that were approved, in their order.",
+                )
+            )
 
     def _settle(self, actor: Staff, reversal_id: str, state: State, reason: str) -> Reversal:
         _refuse_unnamed(actor)
@@ -247,12 +281,22 @@ class Reversals:
             row = _row(connection, reversal_id, lock=True)
             open_states = {"requested"} if state == "approved" else {"requested", "approved"}
             if row.state not in open_states:
-                raise Conflict(f"The reversal is {_reversal(row, now).state}: it cannot be {state} any more.")
+                raise Conflict(
+                    Text(
+                        "Permintaan ini sudah diputuskan, dilakukan atau lewat waktunya: tidak dapat "
+                        "diputuskan lagi.",
+                        f"The reversal is {_reversal(row, now).state}: it cannot be {state} any more.",
+                    )
+                )
             if state == "approved":
                 refuse_token(actor)
             if state == "approved" and actor.id == row.requested_by:
                 raise NotPermitted(
-                    f"{actor.id} asked for it: somebody else, with the role approver, approves it.",
+                    Text(
+                        f"{actor.id} sendiri yang memintanya: orang lain dengan peran penyetuju yang "
+                        "menyetujuinya.",
+                        f"{actor.id} asked for it: somebody else, with the role approver, approves it.",
+                    ),
                     code="second_person_needed",
                 )
             settled = {"state": state, "settled_by": actor.id, "settled_at": now}
@@ -290,7 +334,12 @@ def _row(connection: Connection, reversal_id: str, *, lock: bool = False) -> Row
     statement = select(reversals).where(reversals.c.id == reversal_id)
     row = connection.execute(statement.with_for_update() if lock else statement).first()
     if row is None:
-        raise NotFound("There is no such reversal: see `gapura reversals list`.")
+        raise NotFound(
+            Text(
+                "Tidak ada permintaan pembukaan pseudonim ini.",
+                "There is no such reversal: see `gapura reversals list`.",
+            )
+        )
     return row
 
 
@@ -325,6 +374,9 @@ def _refuse_unnamed(actor: Staff) -> None:
     """Neither a token nor the installation is one of two people; on the console one says who one is."""
     if actor.id == INSTALLATION.id or not (actor.in_person or actor.on_console):
         raise NotPermitted(
-            "A reversal is between two people who are named: sign in, or say who acts with --as.",
+            Text(
+                "Pembukaan pseudonim terjadi antara dua orang yang bernama: masuklah sendiri.",
+                "A reversal is between two people who are named: sign in, or say who acts with --as.",
+            ),
             code="in_person_only",
         )

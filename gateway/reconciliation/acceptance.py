@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Row, and_, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, text, update
 
 from gateway.advisory_locks import AdvisoryLock
 from gateway.audit.entry import SubjectHasher
@@ -28,6 +28,8 @@ from gateway.rights import acts
 from gateway.staff.roles import INSTALLATION, Staff
 
 CandidateState = Literal["proposed", "accepted", "refused", "superseded"]
+# From here on it is likelier than not that a candidate is the person: who is to be looked at first.
+WORTH_A_LOOK = 0.5
 _likely = likely_persons
 # Two who accept at once take turns, or both could give away one NIK. Any constant does.
 _TAKE_TURNS = text(f"SELECT pg_advisory_xact_lock({AdvisoryLock.ACCEPTANCE_RULES:d})")
@@ -88,22 +90,30 @@ class LikelyPersons:
         self._acceptance = Acceptance(seal, hasher)
         self._clock = clock
 
-    def queue(self, most: int, region: str | None = None, after: UUID | None = None) -> list[Waiting]:
-        """Up to `most` people to decide about, in the order of their ids, from behind `after` on."""
-        chosen = [_likely.c.state == "proposed"]
+    def queue(
+        self, most: int, region: str | None = None, after: UUID | None = None, least: float = 0.0
+    ) -> list[Waiting]:
+        """Up to `most` people to decide about, the most probable first, from behind the person `after` on.
+
+        `least` leaves out whose likeliest candidate is less probable. Raises NotFound for an `after` whom
+        nobody was ever proposed for.
+        """
+        chosen = [_is_likeliest(), _likely.c.probability >= least]
         if region is not None:
             chosen.append(_likely.c.region == region)
-        if after is not None:
-            chosen.append(_likely.c.person_id > after)
-        of_person = (
-            select(_likely.c.person_id, func.min(_likely.c.region), func.count())
-            .add_columns(func.max(_likely.c.probability))
-            .where(*chosen)
-            .group_by(_likely.c.person_id)
-            .order_by(_likely.c.person_id)
+        others = _likely.alias()
+        candidates = (
+            select(func.count())
+            .where(others.c.person_id == _likely.c.person_id, others.c.state == "proposed")
+            .scalar_subquery()
         )
+        people_first = select(_likely.c.person_id, _likely.c.region, candidates, _likely.c.probability)
+        order = _likely.c.probability.desc(), _likely.c.person_id.desc()
         with self._database.reading() as connection:
-            return [Waiting(*row) for row in connection.execute(of_person.limit(most))]
+            if after is not None:
+                chosen.append(_behind(connection, after))
+            found = connection.execute(people_first.where(*chosen).order_by(*order).limit(most))
+            return [Waiting(*row) for row in found]
 
     def of_person(self, person_id: UUID) -> list[Candidate]:
         """The candidates of the run that last proposed any, the likeliest first. Raises NotFound."""
@@ -198,6 +208,28 @@ class Acceptance:
             model=row.model,
             **({"rule": str(decision.rule_id)} if decision.rule_id else {}),
         )
+
+
+def _is_likeliest() -> ColumnElement[bool]:
+    """Whether a candidate waits and no other of the person does who is more probable: one for each."""
+    other = _likely.alias()
+    better = or_(
+        other.c.probability > _likely.c.probability,
+        and_(other.c.probability == _likely.c.probability, other.c.id < _likely.c.id),
+    )
+    of_person = other.c.person_id == _likely.c.person_id, other.c.state == "proposed"
+    return and_(_likely.c.state == "proposed", ~exists().where(*of_person, better))
+
+
+def _behind(connection: Connection, person_id: UUID) -> ColumnElement[bool]:
+    """Who stands behind a person in the queue, also behind one who was decided about meanwhile."""
+    of_person = select(func.max(_likely.c.probability)).where(_likely.c.person_id == person_id)
+    waiting = connection.execute(of_person.where(_likely.c.state == "proposed")).scalar()
+    at = waiting if waiting is not None else connection.execute(of_person).scalar()
+    if at is None:
+        raise NotFound("after: nobody was proposed for this person; take the `next` of the page before.")
+    probability = _likely.c.probability
+    return and_(probability <= at, or_(probability < at, _likely.c.person_id < person_id))
 
 
 def refuse_unnamed(actor: Staff) -> None:

@@ -21,6 +21,7 @@ from gateway.reconciliation.acceptance import Acceptance, Decision, refuse_unnam
 from gateway.reconciliation.tables import acceptance_rules, likely_persons
 from gateway.rights import acts
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 # Less is a guess: of ten who are accepted so, one may be somebody else.
 LEAST_PROBABILITY = 0.9
@@ -94,10 +95,19 @@ class AcceptanceRules:
         with self._database.unit_of_work() as connection:
             row = _row(connection, rule_id)
             if row.state != "set":
-                raise Conflict(f"The rule is {row.state}: only one that was set and not yet approved can be.")
+                raise Conflict(
+                    Text(
+                        "Hanya aturan yang diusulkan dan belum disetujui yang dapat disetujui.",
+                        f"The rule is {row.state}: only one that was set and not yet approved can be.",
+                    )
+                )
             if row.set_by == staff.id:
                 raise NotPermitted(
-                    f"{staff.id} set this rule: somebody else, with the role approver, approves it.",
+                    Text(
+                        f"{staff.id} sendiri yang mengusulkan aturan ini: orang lain dengan peran penyetuju "
+                        "yang menyetujuinya.",
+                        f"{staff.id} set this rule: somebody else, with the role approver, approves it.",
+                    ),
                     code="second_person_needed",
                 )
             ended = {"state": "ended", "ended_at": now, "ended_by": staff.id}
@@ -113,7 +123,7 @@ class AcceptanceRules:
         with self._database.unit_of_work() as connection:
             row = _row(connection, rule_id)
             if row.state == "ended":
-                raise Conflict("The rule is ended already.")
+                raise Conflict(Text("Aturan ini sudah diakhiri.", "The rule is ended already."))
             ended = {"state": "ended", "ended_at": now, "ended_by": staff.id}
             connection.execute(update(_rules).where(_rules.c.id == rule_id).values(ended))
             self._write_down(connection, staff, "ended", row, reason, now)
@@ -182,7 +192,9 @@ class AcceptanceByRule:
 def _row(connection: Connection, rule_id: UUID) -> Row[Any]:
     row = connection.execute(select(_rules).where(_rules.c.id == rule_id).with_for_update()).first()
     if row is None:
-        raise NotFound("There is no acceptance rule of this id.")
+        raise NotFound(
+            Text("Tidak ada aturan penerimaan dengan id ini.", "There is no acceptance rule of this id.")
+        )
     return row
 
 

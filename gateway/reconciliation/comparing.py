@@ -8,6 +8,7 @@ however it ended.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from gateway.reconciliation.former_regions import former_regions
 from gateway.reconciliation.likely import Compared, look_for_likely_persons
 from gateway.reconciliation.registry_rows import NOWHERE, export_registry
 from gateway.reconciliation.results import LETTERS, RESULTS, THINGS, Summary
-from gateway.reconciliation.runs import Order
+from gateway.reconciliation.runs import Order, Phase
 from gateway.reconciliation.sealing import NikSeal
 from gateway.reconciliation.statuses import ELEMENTS
 
@@ -44,11 +45,12 @@ def compare_with_extract(
     spark_remote: str | None = None,
     seal: NikSeal | None = None,
     former: Path | None = None,
+    at: Callable[[Phase], None] = lambda _phase: None,
 ) -> Summary:
     """Compare the registry, or its region, with the extract of the order, into files of the folder.
 
     With `seal`, likely persons are looked for among whom no NIK confirms, and their NIKs sealed with it.
-    `former` is the file of renamed regions, if there is one.
+    `former` is the file of renamed regions, if there is one; `at` hears of each phase as it begins.
 
     Raises FileUnusable for an extract of which nothing can be used, BadInput where the engine cannot be
     opened or the file of regions is none, StoreUnavailable.
@@ -59,11 +61,14 @@ def compare_with_extract(
     for name in (_REGISTRY, _EXTRACT, _SPILL):
         (people / name).mkdir(mode=0o700, parents=True)
     try:
+        at("reading")
         extract = read_extract(Path(order.extract), people / _EXTRACT)
         export_registry(database, people / _REGISTRY, order.region)
+        at("comparing")
         with open_engine(order.engine, remote=spark_remote, spill=people / _SPILL) as engine:
             count = _compared(engine, order, people / _REGISTRY, extract, folder, former)
         if seal is not None:
+            at("linking")
             compared = Compared(people / _REGISTRY, extract, folder, people / _SPILL)
             look_for_likely_persons(database, order.region, compared, seal)
     finally:

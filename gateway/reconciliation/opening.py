@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from gateway.reconciliation.acceptance_rules import AcceptanceByRule, Acceptance
 from gateway.reconciliation.extract_folder import EXTRACT_FOLDER, ExtractFolder
 from gateway.reconciliation.findings import Findings
 from gateway.reconciliation.regional import RegionalFindings
-from gateway.reconciliation.runs import Run, Runs
+from gateway.reconciliation.runs import Run, Runs, note_phase
 from gateway.reconciliation.schedule import read_schedule
 from gateway.reconciliation.sealing import NikSeal
 from gateway.reconciliation.supervision import Supervision
@@ -65,6 +66,7 @@ class RunnerFor:
                 spark_remote=self.settings.spark_remote or None,
                 seal=seal,
                 former=self.settings.former_regions,
+                at=partial(note_phase, self.database, run.id),
             )
 
         seal, hasher = NikSeal(self.keys), SubjectHasher(self.keys.audit_key)

@@ -30,6 +30,8 @@ Way = Literal["extract", "live"]
 Engine = Literal["duckdb", "spark"]
 # `waiting` is a live run until the night, or until tomorrow's quota.
 RunState = Literal["queued", "running", "waiting", "paused", "cancelled", "completed", "failed"]
+# What a run with an extract is at: it reads both sides, compares them, looks for likely persons, stores.
+Phase = Literal["reading", "comparing", "linking", "storing"]
 UNDER_WAY: frozenset[RunState] = frozenset({"queued", "running", "waiting"})
 OVER: frozenset[RunState] = frozenset({"cancelled", "completed"})
 _MAY_BE: Mapping[str, frozenset[RunState]] = {
@@ -65,7 +67,8 @@ class Pace:
 class Run:
     """A run as it stands. Counts are of people; `people` is None until it is known how many there are.
 
-    `problems` are parts of the extract that could not be used, `failure` is why a run stopped;
+    `phase` is what it is at while it runs with an extract, None otherwise. `problems` are parts of the
+    extract that could not be used, `failure` is why a run stopped;
     `accepted_by_rule` counts the likely persons that a rule accepted at its end.
     """
 
@@ -78,6 +81,7 @@ class Run:
     finished_at: datetime | None
     waits_until: datetime | None
     as_of: date | None
+    phase: Phase | None
     people: int | None
     checked: int
     changed: int
@@ -263,6 +267,12 @@ def _check(order: Order) -> None:
         raise BadInput("region: expected a dotted code of Kemendagri, such as 35 or 35.78.")
 
 
+def note_phase(database: Database, run_id: UUID, phase: Phase) -> None:
+    """Write down what a run is at now, for whoever watches it. Raises StoreUnavailable."""
+    with database.unit_of_work() as connection:
+        connection.execute(update(_runs).where(_runs.c.id == run_id).values(phase=phase))
+
+
 def refuse_uninhabited(connection: Connection, region: str) -> None:
     """Raise BadInput for a region in which the registry knows nobody: as good as always a slip."""
     code = people.c.region_code
@@ -333,6 +343,7 @@ def run_of(row: Row[Any], sums: _Sums) -> Run:
         finished_at=row.finished_at,
         waits_until=row.waits_until,
         as_of=row.as_of,
+        phase=row.phase if row.state == "running" else None,
         people=row.people,
         checked=sums.checked,
         changed=sums.changed,

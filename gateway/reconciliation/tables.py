@@ -45,6 +45,7 @@ reconciliation_runs = Table(
     Column("waits_until", UtcDateTime),
     Column("as_of", Date),  # the day of which the extract speaks
     Column("people", Integer),  # how many are to be checked; empty until that is known
+    Column("phase", String(16)),  # reading | comparing | linking | storing; empty for a live run
     Column("failure", Text),  # why it stopped; names files, columns and causes, never a value
     Column("problems", JSON, nullable=False),  # parts of the extract that could not be used
     Column("report", JSON),
@@ -124,6 +125,9 @@ findings = Table(
     ),
     Index("ix_findings_region_id", "region", "id"),
     Index("ix_findings_region_state_kind", "region", "state", "kind"),
+    Index("ix_findings_opened_run", "opened_run"),
+    Index("ix_findings_last_run", "last_run"),
+    Index("ix_findings_closed_run", "closed_run"),
 )
 
 likely_persons = Table(
@@ -149,6 +153,7 @@ likely_persons = Table(
     Column("decided_why", Text),
     UniqueConstraint("run_id", "person_id", "rank"),
     Index("ix_likely_persons_state_region", "state", "region", "person_id"),
+    Index("ix_likely_persons_state_probability", "state", "probability", "person_id"),
 )
 
 # Append-only: what a person's NIK was before it was accepted from a likely person, and who decided so.

@@ -144,7 +144,12 @@ class Work:
         connection.execute(
             update(_runs)
             .where(_runs.c.id == run_id)
-            .values(as_of=summary.as_of, people=summary.people, problems=list(summary.problems))
+            .values(
+                as_of=summary.as_of,
+                people=summary.people,
+                problems=list(summary.problems),
+                phase="storing",
+            )
         )
         rows = [
             {

@@ -19,6 +19,7 @@ from gateway.audit import entry
 from gateway.audit.log import BLIND_BYTES, add_entries
 from gateway.errors import BadInput
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 _MAX_REASON_CHARS = 500
 _NIK = re.compile(r"\d{16}")
@@ -54,7 +55,17 @@ def checked_reason(reason: str) -> str:
     """The reason without space around it. Raises BadInput for one that is none, or seems to hold a NIK."""
     reason = reason.strip()
     if not reason or len(reason) > _MAX_REASON_CHARS or not reason.isprintable():
-        raise BadInput(f"reason: expected 1 to {_MAX_REASON_CHARS} printable characters that say why.")
+        raise BadInput(
+            Text(
+                f"Alasan: diharapkan 1 sampai {_MAX_REASON_CHARS} karakter biasa yang menyebut alasannya.",
+                f"reason: expected 1 to {_MAX_REASON_CHARS} printable characters that say why.",
+            )
+        )
     if _NIK.search(reason):
-        raise BadInput("reason: it holds sixteen digits, as a NIK has; name the letter or case instead.")
+        raise BadInput(
+            Text(
+                "Alasan: memuat enam belas angka seperti NIK; sebutlah surat atau perkaranya saja.",
+                "reason: it holds sixteen digits, as a NIK has; name the letter or case instead.",
+            )
+        )
     return reason

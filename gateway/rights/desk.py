@@ -24,7 +24,7 @@ from gateway.rights import acts
 from gateway.rights.history import Access, Histories, History
 from gateway.sources.tables import last_verdicts
 from gateway.staff.roles import Staff
-from policies.dictionary import Field
+from policies.dictionary import Field, Text
 
 _NIK_DIGITS = 16
 _READ_WITHIN_S = 30
@@ -97,8 +97,12 @@ class RightsDesk:
         people = await self._found(whom, self._registry.provides)
         if len(people) > 1:
             raise Conflict(
-                "The registry has more than one person under this NIK: ask by person id, which "
-                "`gapura rights history` tells, once it is clear who is asking.",
+                Text(
+                    "Registri mempunyai lebih dari satu orang dengan NIK ini: tanyakan dengan id orangnya, "
+                    "setelah jelas siapa yang meminta.",
+                    "The registry has more than one person under this NIK: ask by person id, which "
+                    "`gapura rights history` tells, once it is clear who is asking.",
+                ),
                 code="duplicate_identity",
             )
         hashes = self._hashes(whom, people)
@@ -109,10 +113,15 @@ class RightsDesk:
 
     async def _found(self, whom: Whom, fields: frozenset[str]) -> tuple[Record, ...]:
         if (whom.nik is None) == (whom.person_id is None):
-            raise BadInput("Expected exactly one of nik and person_id.")
+            raise BadInput(
+                Text(
+                    "Isilah tepat satu: NIK atau id orang.",
+                    "Expected exactly one of nik and person_id.",
+                )
+            )
         nik = whom.nik
         if nik is not None and not (len(nik) == _NIK_DIGITS and nik.isascii() and nik.isdigit()):
-            raise BadInput("nik: expected 16 digits, as text.")
+            raise BadInput(Text("NIK: diharapkan 16 angka.", "nik: expected 16 digits, as text."))
         subject = Subject(nik=nik, person_id=whom.person_id)
         deadline = asyncio.get_running_loop().time() + _READ_WITHIN_S
         (outcome,) = await self._registry.fetch([subject], fields, civil_day(self._clock()), deadline)

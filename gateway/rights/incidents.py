@@ -22,6 +22,7 @@ from gateway.rights import acts
 from gateway.rights.exposure import Affected, Exposure, exposure, people_told
 from gateway.rights.tables import incidents
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 TIME_TO_TELL = timedelta(hours=3 * 24)
 Told = Literal["people", "authority"]
@@ -84,9 +85,19 @@ class Incidents:
         """Begin an incident; its clock runs from `known_at`. Raises BadInput for spans that cannot be."""
         now = self._clock()
         if not first < last <= now:
-            raise BadInput("Expected from before to, and to not later than now.")
+            raise BadInput(
+                Text(
+                    "Diharapkan awal sebelum akhir, dan akhir tidak melewati saat ini.",
+                    "Expected from before to, and to not later than now.",
+                )
+            )
         if not first <= known_at <= now:
-            raise BadInput("known_at: expected a moment from the incident's beginning until now.")
+            raise BadInput(
+                Text(
+                    "Diketahui: diharapkan saat antara awal insiden dan sekarang.",
+                    "known_at: expected a moment from the incident's beginning until now.",
+                )
+            )
         incident = Incident(
             uuid4(), consumer_id, first, last, known_at, now, staff.actor, reason.strip(), None, None
         )
@@ -112,7 +123,12 @@ class Incidents:
         with self._database.reading() as connection:
             row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).first()
         if row is None:
-            raise NotFound("There is no incident of this id: see `gapura rights incidents`.")
+            raise NotFound(
+                Text(
+                    "Tidak ada insiden dengan id ini.",
+                    "There is no incident of this id: see `gapura rights incidents`.",
+                )
+            )
         return Incident(*row)
 
     def list(self) -> list[Incident]:
@@ -159,6 +175,11 @@ class Incidents:
                 update(incidents).where(incidents.c.id == incident.id, column.is_(None)).values({column: now})
             )
             if done.rowcount != 1:
-                raise Conflict("They were told before: the first time counts.")
+                raise Conflict(
+                    Text(
+                        "Mereka sudah diberi tahu sebelumnya: yang pertama yang berlaku.",
+                        "They were told before: the first time counts.",
+                    )
+                )
             acts.record(connection, staff, f"incident.{whom}_told", f"incident/{incident.id}", reason, now)
         return self.get(incident.id)

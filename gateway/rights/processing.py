@@ -17,7 +17,7 @@ from gateway.database import Database
 from gateway.errors import BadInput
 from gateway.rights.reading import read_entries
 from policies.agreement import Agreement
-from policies.dictionary import Field
+from policies.dictionary import Field, Text
 from policies.plan import released_fields
 
 
@@ -30,7 +30,12 @@ class Span:
 
     def __post_init__(self) -> None:
         if self.last < self.first:
-            raise BadInput("Expected a first day that is not after the last.")
+            raise BadInput(
+                Text(
+                    "Diharapkan hari pertama yang tidak sesudah hari terakhir.",
+                    "Expected a first day that is not after the last.",
+                )
+            )
 
     @property
     def moments(self) -> tuple[datetime, datetime]:

@@ -25,6 +25,7 @@ from gateway.database import Database
 from gateway.errors import BadInput
 from gateway.rights.processing import Span
 from gateway.sources.tables import source_calls
+from policies.dictionary import Text
 
 DUKCAPIL = "dukcapil"
 COLUMNS = (
@@ -50,7 +51,12 @@ def semester(name: str) -> Span:
     """The days of a semester such as 2026-S2. Raises BadInput."""
     matched = _SEMESTER.fullmatch(name)
     if matched is None:
-        raise BadInput("semester: expected a year and S1 or S2, such as 2026-S2.")
+        raise BadInput(
+            Text(
+                "Semester: diharapkan tahun dan S1 atau S2, seperti 2026-S2.",
+                "semester: expected a year and S1 or S2, such as 2026-S2.",
+            )
+        )
     year, half = int(matched[1]), int(matched[2])
     if half == 1:
         return Span(date(year, 1, 1), date(year, _LAST_MONTH_OF_FIRST, 30))

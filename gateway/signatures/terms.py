@@ -21,6 +21,7 @@ from gateway.oauth.consumer_rows import locked, registered, write_down
 from gateway.signatures.tables import consumer_signatures
 from gateway.staff.acts import record_in_audit_log
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 # In the order of what they demand: nothing, signed answers, signed requests as well.
 Mode = Literal["off", "responses", "both"]
@@ -74,14 +75,23 @@ def set_mode(
     with database.unit_of_work() as connection:
         if locked(connection, consumer_id).consumer.certificate_bound and mode != "off":
             raise Conflict(
-                f"Tokens of {consumer_id} are bound to its certificate, and what is signed to a DPoP proof: "
-                f"first `gapura consumers binding {consumer_id} dpop`.",
+                Text(
+                    f"Token {consumer_id} terikat pada sertifikatnya, sedangkan tanda tangan terikat pada "
+                    "bukti DPoP: ubah dahulu ikatannya.",
+                    f"Tokens of {consumer_id} are bound to its certificate, and what is signed to a DPoP "
+                    f"proof: first `gapura consumers binding {consumer_id} dpop`.",
+                ),
                 code="needs_dpop",
             )
         present = _modes(connection).get(consumer_id, "off")
         if MODES.index(mode) < MODES.index(present) and not actor.on_console:
             raise NotPermitted(
-                f"What {consumer_id} signs is loosened on the machine alone: `gapura consumers signatures`.",
+                Text(
+                    f"Kewajiban tanda tangan {consumer_id} hanya dilonggarkan di mesin gateway: "
+                    "`gapura consumers signatures`.",
+                    f"What {consumer_id} signs is loosened on the machine alone: "
+                    "`gapura consumers signatures`.",
+                ),
                 code="second_person_needed",
             )
         connection.execute(delete(_T).where(_T.c.consumer_id == consumer_id))

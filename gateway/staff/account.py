@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from gateway.staff.roles import RESERVED_IDS, Role, known_roles
+from policies.dictionary import Text
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?")
 # Sixteen digits are somebody's NIK, and ids are written into logs.
@@ -70,17 +71,43 @@ def holders_of(accounts: Sequence[Account], roles: Iterable[Role]) -> Mapping[st
     }
 
 
-def problems_of(staff_id: str, name: str, email: str | None, oidc: tuple[str, str] | None) -> list[str]:
+def problems_of(staff_id: str, name: str, email: str | None, oidc: tuple[str, str] | None) -> list[Text]:
     """Everything that makes an account unacceptable, in words that repeat nothing of it."""
-    problems = []
+    problems: list[Text] = []
     if not _ID.fullmatch(staff_id) or _NIK.search(staff_id):
-        problems.append("id: expected 1 to 64 of a-z, 0-9, . and -, such as ani.wulandari; never a NIK")
+        problems.append(
+            Text(
+                "id: diharapkan 1 sampai 64 dari a-z, 0-9, . dan -, seperti ani.wulandari; jangan NIK",
+                "id: expected 1 to 64 of a-z, 0-9, . and -, such as ani.wulandari; never a NIK",
+            )
+        )
     if staff_id in RESERVED_IDS:
-        problems.append(f"id: {staff_id} means something else in the log; choose another")
+        problems.append(
+            Text(
+                f"id: {staff_id} berarti lain dalam log; pilih yang lain",
+                f"id: {staff_id} means something else in the log; choose another",
+            )
+        )
     if not name.strip() or len(name) > _MAX_NAME_CHARS or not name.isprintable():
-        problems.append(f"name: expected 1 to {_MAX_NAME_CHARS} printable characters")
+        problems.append(
+            Text(
+                f"nama: diharapkan 1 sampai {_MAX_NAME_CHARS} karakter biasa",
+                f"name: expected 1 to {_MAX_NAME_CHARS} printable characters",
+            )
+        )
     if email is not None and not _EMAIL.fullmatch(email):
-        problems.append("email: expected one address, such as ani@example.go.id")
+        problems.append(
+            Text(
+                "email: diharapkan satu alamat, seperti ani@example.go.id",
+                "email: expected one address, such as ani@example.go.id",
+            )
+        )
     if oidc is not None and not all(0 < len(part) <= _MAX_IDENTITY_CHARS for part in oidc):
-        problems.append(f"oidc: expected issuer and subject, each of 1 to {_MAX_IDENTITY_CHARS} characters")
+        problems.append(
+            Text(
+                f"penyedia identitas: diharapkan penerbit dan subjek, masing-masing 1 sampai "
+                f"{_MAX_IDENTITY_CHARS} karakter",
+                f"oidc: expected issuer and subject, each of 1 to {_MAX_IDENTITY_CHARS} characters",
+            )
+        )
     return problems

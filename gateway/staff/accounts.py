@@ -17,13 +17,14 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.database import Database
-from gateway.errors import BadInput, Conflict, NotFound, NotPermitted, RoleMissing
+from gateway.errors import BadInput, Conflict, NotFound, NotPermitted, RoleMissing, Unfit
 from gateway.staff.account import Account, account_of, holders_of, problems_of
 from gateway.staff.acts import Act, Details, RecordAct, account_object
 from gateway.staff.roles import Role, Staff, refuse_token
 from gateway.staff.secrets import mark, new_secret
 from gateway.staff.sessions import end_sessions
 from gateway.staff.tables import staff_accounts
+from policies.dictionary import Text
 
 ENROLMENT_LASTS = timedelta(hours=24)
 _MAX_REASON_CHARS = 500
@@ -60,9 +61,14 @@ class StaffAccounts:
         email = email.strip().lower() if email else None
         problems = problems_of(id, name, email, oidc)
         if not roles:
-            problems.append("roles: expected at least one of author, approver, auditor, operator")
+            problems.append(
+                Text(
+                    "peran: pilih sedikitnya satu",
+                    "roles: expected at least one of author, approver, auditor, operator",
+                )
+            )
         if problems:
-            raise BadInput("The account cannot be added:\n" + "\n".join(f"  - {p}" for p in problems))
+            raise Unfit(Text("Akun tidak dapat ditambahkan", "The account cannot be added"), problems)
         issuer, subject = oidc or (None, None)
         row = {
             "id": id,
@@ -82,7 +88,11 @@ class StaffAccounts:
                 self._write_down(connection, actor, "staff.added", id, reason, {"roles": sorted(roles)})
         except IntegrityError:
             raise Conflict(
-                "An account of this id, e-mail address or identity is there already: see `gapura staff list`."
+                Text(
+                    "Sudah ada akun dengan id, alamat email atau identitas ini.",
+                    "An account of this id, e-mail address or identity is there already: see "
+                    "`gapura staff list`.",
+                )
             ) from None
         return self.get(id)
 
@@ -122,10 +132,19 @@ class StaffAccounts:
         with self._database.unit_of_work() as connection:
             account = _locked(connection, staff_id, if_match)
             if not account.proposed_roles:
-                raise Conflict(f"No role of {staff_id} waits for confirmation.")
+                raise Conflict(
+                    Text(
+                        f"Tidak ada peran {staff_id} yang menunggu pengesahan.",
+                        f"No role of {staff_id} waits for confirmation.",
+                    )
+                )
             if account.proposed_by == actor.id:
                 raise NotPermitted(
-                    f"{actor.id} proposed these roles: another operator or approver confirms them.",
+                    Text(
+                        f"{actor.id} sendiri yang mengusulkan peran ini: operator atau penyetuju lain yang "
+                        "mengesahkannya.",
+                        f"{actor.id} proposed these roles: another operator or approver confirms them.",
+                    ),
                     code="second_person_needed",
                 )
             roles = account.roles | account.proposed_roles
@@ -170,14 +189,22 @@ class StaffAccounts:
         """
         if not actor.on_console:
             raise NotPermitted(
-                "Enrolment secrets are issued on the gateway's own machine: `gapura staff enrolment ID`.",
+                Text(
+                    "Kode pendaftaran diterbitkan di mesin gateway sendiri: `gapura staff enrolment ID`.",
+                    "Enrolment secrets are issued on the gateway's own machine: `gapura staff enrolment ID`.",
+                ),
                 code="console_only",
             )
         secret = new_secret()
         with self._database.unit_of_work() as connection:
             account = _locked(connection, staff_id, None)
             if not account.active:
-                raise Conflict(f"{staff_id} is disabled: enable the account first.")
+                raise Conflict(
+                    Text(
+                        f"{staff_id} dinonaktifkan: aktifkan dahulu akunnya.",
+                        f"{staff_id} is disabled: enable the account first.",
+                    )
+                )
             until = self._clock() + ENROLMENT_LASTS
             _change(connection, account, {"enrolment_sha256": mark(secret), "enrolment_until": until})
             self._write_down(connection, actor, "staff.enrolment_issued", staff_id, reason)
@@ -220,7 +247,12 @@ class StaffAccounts:
         details: Details | None = None,
     ) -> None:
         if not reason.strip() or len(reason) > _MAX_REASON_CHARS or not reason.isprintable():
-            raise BadInput(f"reason: expected 1 to {_MAX_REASON_CHARS} printable characters that say why")
+            raise BadInput(
+                Text(
+                    f"alasan: diharapkan 1 sampai {_MAX_REASON_CHARS} karakter biasa yang menyebut alasannya",
+                    f"reason: expected 1 to {_MAX_REASON_CHARS} printable characters that say why",
+                )
+            )
         entry = Act(actor.actor, act, account_object(staff_id), self._clock(), reason.strip(), details or {})
         self._record(connection, entry)
 
@@ -229,7 +261,12 @@ def _found(connection: Connection, staff_id: str, *, for_update: bool = False) -
     query = select(staff_accounts).where(staff_accounts.c.id == staff_id)
     row = connection.execute(query.with_for_update() if for_update else query).first()
     if row is None:
-        raise NotFound("There is no staff account of this id: see `gapura staff list`.")
+        raise NotFound(
+            Text(
+                "Tidak ada akun petugas dengan id ini.",
+                "There is no staff account of this id: see `gapura staff list`.",
+            )
+        )
     return row
 
 
@@ -238,8 +275,12 @@ def _locked(connection: Connection, staff_id: str, if_match: int | None) -> Acco
     account = account_of(_found(connection, staff_id, for_update=True))
     if if_match is not None and account.version != if_match:
         raise Conflict(
-            f"{staff_id} was changed meanwhile: expected version {if_match}, it is {account.version} now. "
-            "Read the account again, then decide.",
+            Text(
+                f"{staff_id} diubah orang lain sementara itu: diharapkan versi {if_match}, kini versi "
+                f"{account.version}. Baca kembali akunnya, lalu putuskan.",
+                f"{staff_id} was changed meanwhile: expected version {if_match}, it is {account.version} "
+                "now. Read the account again, then decide.",
+            ),
             code="changed_meanwhile",
         )
     return account
@@ -265,5 +306,9 @@ def _roles(roles: frozenset[Role], proposed: frozenset[Role], by: str | None) ->
 def _refuse_oneself(actor: Staff, staff_id: str) -> None:
     if actor.id == staff_id and not actor.on_console:
         raise NotPermitted(
-            "Nobody gives rights to their own account: ask another operator.", code="second_person_needed"
+            Text(
+                "Tidak seorang pun memberi hak kepada akunnya sendiri: mintalah operator lain.",
+                "Nobody gives rights to their own account: ask another operator.",
+            ),
+            code="second_person_needed",
         )

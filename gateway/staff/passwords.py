@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from gateway.errors import BadInput, Retryable
+from gateway.errors import Retryable, Unfit
+from policies.dictionary import Text
 
 MIN_CHARS = 12
 MAX_CHARS = 256
@@ -40,7 +41,7 @@ class Passwords:
     def hash(self, password: str, staff_id: str) -> str:
         """The argon2id hash of an acceptable password. Raises BadInput with every problem, or Retryable."""
         if problems := problems_of(password, staff_id):
-            raise BadInput("The password cannot be used:\n" + "\n".join(f"  - {p}" for p in problems))
+            raise Unfit(Text("Kata sandi tidak dapat dipakai", "The password cannot be used"), problems)
         return self.hash_again(password)
 
     def hash_again(self, password: str) -> str:
@@ -71,19 +72,40 @@ class Passwords:
             self._places.release()
 
 
-def problems_of(password: str, staff_id: str) -> list[str]:
+def problems_of(password: str, staff_id: str) -> list[Text]:
     """Everything that makes a password unacceptable, in words that do not repeat it."""
     normal = _normal(password)
-    problems = []
+    problems: list[Text] = []
     if len(normal) < MIN_CHARS:
-        problems.append(f"expected at least {MIN_CHARS} characters, got {len(normal)}")
+        problems.append(
+            Text(
+                f"diharapkan sedikitnya {MIN_CHARS} karakter, diperoleh {len(normal)}",
+                f"expected at least {MIN_CHARS} characters, got {len(normal)}",
+            )
+        )
     if len(normal) > MAX_CHARS:
-        problems.append(f"expected at most {MAX_CHARS} characters, got {len(normal)}; none would be ignored")
+        problems.append(
+            Text(
+                f"diharapkan paling banyak {MAX_CHARS} karakter, diperoleh {len(normal)}; tidak ada yang "
+                "diabaikan",
+                f"expected at most {MAX_CHARS} characters, got {len(normal)}; none would be ignored",
+            )
+        )
     # A very short id stands in many a good password by chance.
     if len(staff_id) >= _MIN_ID_CHARS and staff_id.casefold() in normal.casefold():
-        problems.append("it contains the account's id: choose something that others do not know")
+        problems.append(
+            Text(
+                "memuat id akunnya: pilih yang tidak diketahui orang lain",
+                "it contains the account's id: choose something that others do not know",
+            )
+        )
     if len(normal) >= MIN_CHARS and len(set(normal)) < _MIN_DIFFERENT:
-        problems.append(f"expected at least {_MIN_DIFFERENT} different characters, got {len(set(normal))}")
+        problems.append(
+            Text(
+                f"diharapkan sedikitnya {_MIN_DIFFERENT} karakter berbeda, diperoleh {len(set(normal))}",
+                f"expected at least {_MIN_DIFFERENT} different characters, got {len(set(normal))}",
+            )
+        )
     return problems
 
 

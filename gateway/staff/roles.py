@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from gateway.errors import NotPermitted
+from policies.dictionary import Text
 
 Role = Literal["author", "approver", "auditor", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -62,7 +63,11 @@ def refuse_token(actor: Staff) -> None:
     """Raises NotPermitted for an API token: where two people are needed, a token is none of them."""
     if actor.by_token:
         raise NotPermitted(
-            "An API token approves nothing: it takes a person who signs in.", code="person_needed"
+            Text(
+                "Token API tidak dapat menyetujui apa pun: diperlukan orang yang masuk sendiri.",
+                "An API token approves nothing: it takes a person who signs in.",
+            ),
+            code="person_needed",
         )
 
 

@@ -23,6 +23,7 @@ from gateway.staff.roles import Staff, known_roles
 from gateway.staff.secrets import mark
 from gateway.staff.sessions import OpenedSession, Sessions, end_sessions
 from gateway.staff.tables import staff_accounts
+from policies.dictionary import Text
 
 CHALLENGE = 'Bearer realm="gapura-admin"'
 IdentityMatch = Literal["subject", "email"]
@@ -106,7 +107,10 @@ class SignIn:
                 opened = self._sessions.open(connection, _staff(row, "oidc"))
         if opened is None:
             raise Unauthenticated(  # the caller has proved who it is, so it may know why
-                "No active staff account belongs to this identity: ask an operator to register it.",
+                Text(
+                    "Tidak ada akun petugas aktif bagi identitas ini: mintalah operator mendaftarkannya.",
+                    "No active staff account belongs to this identity: ask an operator to register it.",
+                ),
                 challenge=CHALLENGE,
                 code="sign_in_refused",
             )
@@ -116,7 +120,12 @@ class SignIn:
         """Record that a provider's answer did not hold; gives the error to raise."""
         with self._database.unit_of_work() as connection:
             self._record(connection, _failure(None, self._clock(), why))
-        return _refused(f"The sign-in by OpenID Connect failed: {why}. Begin it again.")
+        return _refused(
+            Text(
+                "Masuk lewat akun kementerian tidak berhasil. Mulailah lagi.",
+                f"The sign-in by OpenID Connect failed: {why}. Begin it again.",
+            )
+        )
 
     def enrol(self, staff_id: str, secret: str, password: str) -> None:
         """Set the password with an enrolment secret, which is used up; ends every session of the account.
@@ -144,7 +153,10 @@ class SignIn:
                 self._record(connection, _failure(row.id if row is not None else None, now, why))
         if not enrolled:
             raise _refused(
-                "The id or the enrolment secret is wrong, or the secret is used up or older than a day."
+                Text(
+                    "Id atau kode pendaftarannya salah, atau kodenya sudah terpakai atau lebih dari sehari.",
+                    "The id or the enrolment secret is wrong, or the secret is used up or older than a day.",
+                )
             )
 
     def change_password(self, staff: Staff, secret: str, present: str, new: str) -> None:
@@ -154,13 +166,24 @@ class SignIn:
         Raises BadInput, Unauthenticated, NotPermitted for a token.
         """
         if not staff.in_person:
-            raise NotPermitted("A password is changed in person, not by a token.", code="owner_only")
+            raise NotPermitted(
+                Text(
+                    "Kata sandi diganti oleh orangnya sendiri, tidak dengan token.",
+                    "A password is changed in person, not by a token.",
+                ),
+                code="owner_only",
+            )
         password_hash = self._passwords.hash(new, staff.id)
         attempt = self._begin_attempt(staff.id)
         if attempt is None or not self._passwords.matches(present, attempt.password_hash):
             if attempt is not None:
                 self._record_failure(staff.id, attempt)
-            raise _refused("The present password is wrong, or the account is locked.")
+            raise _refused(
+                Text(
+                    "Kata sandi yang sekarang salah, atau akunnya terkunci.",
+                    "The present password is wrong, or the account is locked.",
+                )
+            )
         now = self._clock()
         with self._database.unit_of_work() as connection:
             _set(connection, staff.id, password_hash=password_hash, failures=0, locked_until=None)
@@ -234,8 +257,13 @@ def _failure(known_id: str | None, now: datetime, why: str) -> Act:
     return Act(UNKNOWN, "staff.sign_in_failed", account_object(known_id or UNKNOWN), now, why)
 
 
-def _refused(
-    detail: str = "The id or the password is wrong, or the account cannot be used now. After several wrong "
-    "passwords it waits; an operator can unlock it.",
-) -> Unauthenticated:
+_NOT_NOW = Text(
+    "Id atau kata sandi salah, atau akun sedang tidak dapat dipakai. Setelah beberapa kali salah, akun "
+    "menunggu; operator dapat membuka kuncinya.",
+    "The id or the password is wrong, or the account cannot be used now. After several wrong passwords it "
+    "waits; an operator can unlock it.",
+)
+
+
+def _refused(detail: Text = _NOT_NOW) -> Unauthenticated:
     return Unauthenticated(detail, challenge=CHALLENGE, code="sign_in_refused")

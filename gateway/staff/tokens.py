@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import Row, Select, insert, select, update
 
 from gateway.database import Database
-from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
+from gateway.errors import Conflict, NotFound, NotPermitted, Unfit
 from gateway.staff.acts import Act, RecordAct, account_object
 from gateway.staff.roles import Role, Staff, known_roles
 from gateway.staff.secrets import mark, new_secret
 from gateway.staff.tables import staff_accounts, staff_tokens
+from policies.dictionary import Text
 
 PREFIX = "gpr_"  # so that scanners of source code recognise one that was left there
 LONGEST_DAYS = 366
@@ -59,20 +60,41 @@ class ApiTokens:
         account is disabled or has too many tokens, BadInput with every problem.
         """
         if not (actor.on_console or (actor.in_person and actor.id == owner_id)):
-            raise NotPermitted("Only its owner, signed in in person, makes an API token.", code="owner_only")
+            raise NotPermitted(
+                Text(
+                    "Hanya pemiliknya, yang masuk sendiri, yang membuat token API.",
+                    "Only its owner, signed in in person, makes an API token.",
+                ),
+                code="owner_only",
+            )
         now, secret = self._clock(), PREFIX + new_secret()
         with self._database.unit_of_work() as connection:
             owner = connection.execute(
                 select(staff_accounts).where(staff_accounts.c.id == owner_id).with_for_update()
             ).first()
             if owner is None:
-                raise NotFound("There is no staff account of this id: see `gapura staff list`.")
+                raise NotFound(
+                    Text(
+                        "Tidak ada akun petugas dengan id ini.",
+                        "There is no staff account of this id: see `gapura staff list`.",
+                    )
+                )
             if owner.state != "active":
-                raise Conflict(f"{owner_id} is disabled: enable the account before it gets a token.")
+                raise Conflict(
+                    Text(
+                        f"{owner_id} dinonaktifkan: aktifkan akunnya sebelum diberi token.",
+                        f"{owner_id} is disabled: enable the account before it gets a token.",
+                    )
+                )
             if problems := _problems_of(name, roles, known_roles(owner.roles), days):
-                raise BadInput("The token cannot be made:\n" + "\n".join(f"  - {p}" for p in problems))
+                raise Unfit(Text("Token tidak dapat dibuat", "The token cannot be made"), problems)
             if len(connection.execute(_live(owner_id, now)).all()) >= _MAX_LIVE_TOKENS:
-                raise Conflict(f"{owner_id} has {_MAX_LIVE_TOKENS} live tokens: revoke one that is unused.")
+                raise Conflict(
+                    Text(
+                        f"{owner_id} mempunyai {_MAX_LIVE_TOKENS} token berlaku: cabut yang tidak dipakai.",
+                        f"{owner_id} has {_MAX_LIVE_TOKENS} live tokens: revoke one that is unused.",
+                    )
+                )
             until = now + timedelta(days=days)
             token = ApiToken(secrets.token_hex(4), owner_id, name.strip(), roles, now, until, None)
             connection.execute(insert(staff_tokens).values(_row(token, secret)))
@@ -93,13 +115,24 @@ class ApiTokens:
         Its owner does this, or an operator: taking away never needs a second person.
         """
         if not (actor.on_console or actor.id == owner_id or "operator" in actor.roles):
-            raise NotPermitted("Its owner or an operator revokes an API token.", code="owner_only")
+            raise NotPermitted(
+                Text(
+                    "Token API dicabut oleh pemiliknya atau oleh operator.",
+                    "Its owner or an operator revokes an API token.",
+                ),
+                code="owner_only",
+            )
         now = self._clock()
         one = (staff_tokens.c.id == token_id, staff_tokens.c.staff_id == owner_id)
         with self._database.unit_of_work() as connection:
             token = connection.execute(select(staff_tokens).where(*one).with_for_update()).first()
             if token is None:
-                raise NotFound("This account has no such token: see `gapura staff token list`.")
+                raise NotFound(
+                    Text(
+                        "Akun ini tidak mempunyai token itu.",
+                        "This account has no such token: see `gapura staff token list`.",
+                    )
+                )
             if token.revoked_at is None:
                 connection.execute(update(staff_tokens).where(*one).values(revoked_at=now))
                 act = Act(
@@ -186,14 +219,34 @@ def _token_of(row: Row[*tuple[Any, ...]]) -> ApiToken:
     )
 
 
-def _problems_of(name: str, roles: frozenset[Role], owned: frozenset[Role], days: int) -> list[str]:
-    problems = []
+def _problems_of(name: str, roles: frozenset[Role], owned: frozenset[Role], days: int) -> list[Text]:
+    problems: list[Text] = []
     if not 1 <= len(name.strip()) <= _MAX_NAME_CHARS or not name.isprintable():
-        problems.append(f"name: expected 1 to {_MAX_NAME_CHARS} printable characters that say its use")
+        problems.append(
+            Text(
+                f"kegunaan: diharapkan 1 sampai {_MAX_NAME_CHARS} karakter biasa",
+                f"name: expected 1 to {_MAX_NAME_CHARS} printable characters that say its use",
+            )
+        )
     if not roles:
-        problems.append("roles: expected at least one; a token without a role can do nothing")
+        problems.append(
+            Text(
+                "peran: pilih sedikitnya satu; token tanpa peran tidak dapat berbuat apa-apa",
+                "roles: expected at least one; a token without a role can do nothing",
+            )
+        )
     if beyond := roles - owned:
-        problems.append(f"roles: the account does not have {', '.join(sorted(beyond))}")
+        problems.append(
+            Text(
+                f"peran: akun ini tidak mempunyai {', '.join(sorted(beyond))}",
+                f"roles: the account does not have {', '.join(sorted(beyond))}",
+            )
+        )
     if not 1 <= days <= LONGEST_DAYS:
-        problems.append(f"days: expected 1 to {LONGEST_DAYS}; every token ends")
+        problems.append(
+            Text(
+                f"hari: diharapkan 1 sampai {LONGEST_DAYS}; setiap token berakhir",
+                f"days: expected 1 to {LONGEST_DAYS}; every token ends",
+            )
+        )
     return problems

@@ -26,6 +26,7 @@ from gateway.database import Database
 from gateway.errors import NotFound
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Role, Staff
+from policies.dictionary import Text
 
 _PATH = "/admin/v1/acts"
 _ONE = _PATH + "/{act_id}"
@@ -77,7 +78,11 @@ def _one_routes(router: APIRouter, database: Database, evidence: Evidence, check
         """One act, all that the log says of it, and where it stands. `inclusion` is checked just now."""
         hit = entries_of(database, act_id).get("act")
         if hit is None or hit.entry is None:
-            raise NotFound("The log has no act of this reference.")
+            raise NotFound(
+                Text(
+                    "Log tidak mempunyai tindakan dengan nomor ini.", "The log has no act of this reference."
+                )
+            )
         details = {
             name: value
             for name, value in hit.entry.items()
@@ -105,5 +110,9 @@ def _one_routes(router: APIRouter, database: Database, evidence: Evidence, check
     ) -> Any:
         """One file that proves the act offline, with the verifier of `gapura audit verifier`. An act too."""
         if "act" not in entries_of(database, act_id):
-            raise NotFound("The log has no act of this reference.")
+            raise NotFound(
+                Text(
+                    "Log tidak mempunyai tindakan dengan nomor ini.", "The log has no act of this reference."
+                )
+            )
         return evidence.bundle(staff, act_id, form.reason)

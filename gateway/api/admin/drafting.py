@@ -101,7 +101,7 @@ def _matrix_routes(router: APIRouter, store: PolicyStore, check: StaffCheck, ans
     ) -> PolicyVersion:
         """Write choices of the matrix into a draft. You become one of its editors, and cannot approve it."""
         seen, present = etag_of(if_match), store.get("agreement", name, number)
-        rows = _rows(store, present, None)
+        rows = _rows(store, present, _in_force(store, name))
         choices, bases = choices_of(form)
         _refuse_unknown(choices, {row.field.name for row in rows})
         edits = dict(matrix.edits(rows, choices, bases))
@@ -118,7 +118,8 @@ def _terms_routes(router: APIRouter, store: PolicyStore, check: StaffCheck, answ
         written = terms.terms_of(version.text)
         missing = store.judge(version).missing
         regions = [named_region(code) for code in written.regions]
-        return terms_out(version, written, missing, regions, DOCUMENT_KINDS, store.book_of().programmes)
+        programmes, consumers = store.book_of().programmes, store.consumers()
+        return terms_out(version, written, missing, regions, DOCUMENT_KINDS, programmes, consumers)
 
     @router.put(
         _VERSION + "/terms",
@@ -177,7 +178,7 @@ def _rows(store: PolicyStore, version: Version, active: Version | None) -> tuple
     if active is not None:
         found = next((one for one in book.agreements if one.id == active.name), None)
     dictionary_text = store.get("dictionary", DICTIONARY_NAME).text
-    fields = found.fields if found is not None else {}
+    fields = found.fields if found is not None else None
     return matrix.matrix(book.dictionary, dictionary_text, version.text, fields)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.agreements.lifecycle import State, Version
 from gateway.agreements.matrix import Chosen, Option, Release, Row
-from gateway.agreements.terms import Terms
+from gateway.agreements.terms import Terms, warnings
 from gateway.api.exchanges import BothLanguages
 from policies.checklist import MissingDocument
 from policies.dictionary import Text
@@ -146,6 +146,13 @@ class NamedRegion(BaseModel):
     path: str | None = Field(description="From the region up to its province.")
 
 
+class TermsWarning(BaseModel):
+    """A field of the terms with what is odd about it."""
+
+    field: str
+    words: BothLanguages
+
+
 class TermsOut(BaseModel):
     """An agreement's terms as they are written, beside its fields."""
 
@@ -174,6 +181,8 @@ class TermsOut(BaseModel):
     disclosure_delay: dict[str, str]
     translation: dict[str, str]
     known_programmes: list[str] = Field(description="Those that have a rule.")
+    known_consumers: list[str] = Field(description="Those that are registered.")
+    warnings: list[TermsWarning] = Field(description="What is kept and cannot be meant so.")
 
 
 class TitleForm(_Form):
@@ -239,6 +248,7 @@ def terms_out(
     regions: Sequence[NamedRegion],
     kinds: Sequence[str],
     programmes: Iterable[str],
+    consumers: Collection[str],
 ) -> TermsOut:
     """The terms as they are shown, `kinds` of documents among them."""
     why = {one.kind: one.why for one in missing}
@@ -256,6 +266,11 @@ def terms_out(
             for kind in kinds
         ],
         known_programmes=sorted(programmes),
+        known_consumers=sorted(consumers),
+        warnings=[
+            TermsWarning(field=name, words=BothLanguages(id=words.id, en=words.en))
+            for name, words in warnings(terms, consumers)
+        ],
     )
 
 

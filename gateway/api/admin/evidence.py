@@ -18,6 +18,7 @@ from gateway.database import Database
 from gateway.errors import NotFound
 from gateway.rights.acts import checked_reason
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,11 @@ class Evidence:
         """Check now that an entry stands in the signed log. Raises NotFound, StoreUnavailable."""
         standing = self.log.ledger.find(reference, kind)
         if standing is None:
-            raise NotFound("The log has no entry of this reference.")
+            raise NotFound(
+                Text(
+                    "Log tidak mempunyai catatan dengan nomor ini.", "The log has no entry of this reference."
+                )
+            )
         return check_standing(self.log.ledger, self.log.keyring.verifiers(), standing)
 
     def bundle(self, staff: Staff, reference: UUID, reason: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from gateway.rights.history import consumer_names
 from gateway.rights.wording import field_label
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Role, Staff
-from policies.dictionary import Field
+from policies.dictionary import Field, Text
 
 _PATH = "/admin/v1/exchanges"
 _ONE = _PATH + "/{exchange_id}"
@@ -195,7 +195,12 @@ class _Telling:
 
 def _outcome(entries: Mapping[str, Hit]) -> Hit:
     if "outcome" not in entries:
-        raise NotFound("The log has no outcome of an exchange of this id.")
+        raise NotFound(
+            Text(
+                "Log tidak mempunyai hasil pertukaran dengan id ini.",
+                "The log has no outcome of an exchange of this id.",
+            )
+        )
     return entries["outcome"]
 
 

@@ -59,6 +59,10 @@ class EvidenceKeyOut(BaseModel):
 
     version: int
     public: str
+    kid: str | None = Field(
+        description="How receipts and signed messages name the key (RFC 7638). Null for the log's keys, "
+        "which checkpoints name by `public`."
+    )
     since: datetime
     until: datetime | None
     signs: bool
@@ -159,11 +163,18 @@ def _tokens(keys: Keys, now: datetime) -> list[TokenKeyOut]:
 def _evidence(
     keyring: EvidenceKeyring, purpose: Literal["log", "receipts", "messages"], now: datetime
 ) -> list[EvidenceKeyOut]:
+    versions = keyring.versions(purpose)
+    named = [None] * len(versions) if purpose == "log" else [one["kid"] for one in keyring.jwks(purpose)]
     return [
         EvidenceKeyOut(
-            version=one.version, public=one.public, since=one.since, until=one.until, signs=one.signs(now)
+            version=one.version,
+            public=one.public,
+            kid=kid,
+            since=one.since,
+            until=one.until,
+            signs=one.signs(now),
         )
-        for one in keyring.versions(purpose)
+        for one, kid in zip(versions, named, strict=True)
     ]
 
 

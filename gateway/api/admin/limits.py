@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.agreements.store import PolicyStore
@@ -18,6 +18,7 @@ from gateway.staff.check import StaffCheck
 from gateway.staff.roles import ROLES, Role, Staff
 from policies.agreement import Agreement
 
+_MOST_PER_PAGE = 200
 _MAY_PARDON: tuple[Role, ...] = ("operator", "approver")
 
 
@@ -29,10 +30,11 @@ class UseOfAgreement(AgreementUse):
 
 
 class LimitsOut(BaseModel):
-    """The use of every agreement on one civil day (WIB), those with an alarm first."""
+    """The use of agreements on one civil day (WIB), page by page, those with an alarm first."""
 
     day: date
     agreements: list[UseOfAgreement]
+    total: int = Field(description="Of all pages.", examples=[9])
 
 
 class PardonForm(BaseModel):
@@ -63,10 +65,18 @@ def limits_router(
         openapi_extra=STAFF_ONLY,
         description=needs(ROLES),
     )
-    def list_use(_staff: Annotated[Staff, Depends(check.requiring(*ROLES))]) -> LimitsOut:
+    def list_use(
+        _staff: Annotated[Staff, Depends(check.requiring(*ROLES))],
+        page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+        per_page: Annotated[int, Query(ge=1, le=_MOST_PER_PAGE)] = 50,
+    ) -> LimitsOut:
         """What every agreement used of its limits today, and its alarms."""
-        now = clock()
-        return LimitsOut(day=civil_day(now), agreements=uses_now(store.book().agreements, limits, now))
+        now, ids = clock(), store.agreements()
+        day = civil_day(now)
+        alarmed = {alarm.agreement_id for alarm in limits.alarms.since(ids, day)}
+        first = sorted(ids, key=lambda one: (one not in alarmed, one))
+        shown = store.book_of(*first[(page - 1) * per_page : page * per_page]).agreements
+        return LimitsOut(day=day, agreements=uses_now(shown, limits, now), total=len(ids))
 
     @router.post(
         "/admin/v1/limits/{agreement_id}/pardon",
@@ -81,7 +91,7 @@ def limits_router(
         staff: Annotated[Staff, Depends(check.requiring(*_MAY_PARDON))],
     ) -> None:
         """Refuse nothing more of this agreement for a suspicion today."""
-        if agreement_id not in {one.id for one in store.book().agreements}:
+        if not store.book_of(agreement_id).agreements:
             raise NotFound("There is no agreement of this id: see GET /admin/v1/limits.")
         limits.pardon(agreement_id, actor=staff.actor, reason=form.reason)
 

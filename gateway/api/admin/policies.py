@@ -26,6 +26,7 @@ from gateway.agreements.lifecycle import (
 )
 from gateway.agreements.listing import Wanted
 from gateway.agreements.store import PolicyStore
+from gateway.api.admin.case_adjusting import add_case_adjusting_routes
 from gateway.api.admin.dictionary import add_dictionary_route
 from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
 from gateway.api.admin.drafting import add_drafting_routes
@@ -113,6 +114,7 @@ def policy_router(store: PolicyStore, check: StaffCheck, clock: Callable[[], dat
     desk = _Desk(store, check)
     add_list_route(router, store, check)
     add_drafting_routes(router, store, check, desk.answer)
+    add_case_adjusting_routes(router, store, check, desk.answer)
     add_rule_route(router, store, check, clock)
     add_dictionary_route(router, store, check)
     _reading_routes(router, desk)

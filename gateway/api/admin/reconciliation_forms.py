@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.api.exchanges import BothLanguages
 from gateway.reconciliation.extract_folder import EXTRACT_NAME
 from gateway.reconciliation.report import RegionsOfRun
-from gateway.reconciliation.runs import Run, RunState
+from gateway.reconciliation.runs import Phase, Run, RunState
 from gateway.reconciliation.statuses import MEANINGS, Status
 
 RunId = Annotated[UUID, Path(examples=["0d9c4d0e-3f0e-4f57-9d2a-5a1f3c1f6a52"])]
@@ -96,6 +96,11 @@ class ReconciliationOut(BaseModel):
     finished_at: datetime | None
     waits_until: datetime | None
     as_of: date | None = Field(description="The day of which the extract speaks.")
+    phase: Phase | None = Field(
+        description="What a run with an extract is at: `reading` both sides, `comparing` them, `linking` "
+        "(looking for likely persons) or `storing`, which `checked` of `people` counts.",
+        examples=["storing"],
+    )
     people: int | None = Field(description="Null until it is known how many there are.", examples=[10000])
     checked: int = Field(examples=[4000])
     rate_per_s: float | None = Field(description="People a second since it began.", examples=[812.4])

@@ -26,6 +26,7 @@ from gateway.rights.usage_report import as_csv, usage_report
 from gateway.rights.wording import HEAD_FOR_STAFF
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Staff
+from policies.dictionary import Text
 
 _Format = Annotated[Literal["json", "html"], Query(description="JSON, or one printable page.")]
 _Reason = Annotated[
@@ -265,7 +266,7 @@ def _report_routes(
         book = policies.present
         agreement = next((one for one in book.agreements if one.id == agreement_id), None)
         if agreement is None:
-            raise NotFound("There is no agreement of this id.")
+            raise NotFound(Text("Tidak ada perjanjian dengan id ini.", "There is no agreement of this id."))
         name = consumer_names(database).get(agreement.consumer, agreement.consumer)
         record = record_of_processing(database, agreement, book.dictionary, name, Span(first, last), clock())
         return Response(record_as_html(record), media_type="text/html") if output == "html" else record

@@ -19,6 +19,7 @@ from gateway.staff.passwords import MAX_CHARS, MIN_CHARS
 from gateway.staff.roles import Role, Staff
 from gateway.staff.sessions import OpenedSession, Session, Sessions
 from gateway.staff.sign_in import IdentityMatch, SignIn
+from policies.dictionary import Text
 
 # More than any password may have, so that one too long is told so; less than would be work to hash.
 _Secret = Annotated[str, Field(min_length=1, max_length=4 * MAX_CHARS)]
@@ -156,7 +157,12 @@ def _provider_routes(
 ) -> None:
     def configured() -> oidc.OpenIdProvider:
         if provider is None:
-            raise NotFound("No identity provider is configured (GAPURA_OIDC_ISSUER): sign in by password.")
+            raise NotFound(
+                Text(
+                    "Penyedia identitas belum diatur: masuklah dengan kata sandi.",
+                    "No identity provider is configured (GAPURA_OIDC_ISSUER): sign in by password.",
+                )
+            )
         return provider
 
     @router.get("/admin/v1/session/ways")

@@ -15,6 +15,7 @@ from gateway.staff.check import StaffCheck
 from gateway.staff.opening import StaffDesk
 from gateway.staff.roles import ROLES, Role, Staff
 from gateway.staff.sessions import Session
+from policies.dictionary import Text
 
 _StaffId = Annotated[str, Path(min_length=1, max_length=64, examples=["ani.wulandari"])]
 _IfMatch = Annotated[
@@ -122,7 +123,12 @@ def _role_routes(router: APIRouter, accounts: StaffAccounts, check: StaffCheck) 
     ) -> AccountSummary:
         """Register an account, with its roles as a proposal."""
         if (form.oidc_issuer is None) != (form.oidc_subject is None):
-            raise BadInput("oidc_issuer and oidc_subject: expected both, or neither.")
+            raise BadInput(
+                Text(
+                    "Penyedia identitas dan subjek: isi keduanya, atau kosongkan keduanya.",
+                    "oidc_issuer and oidc_subject: expected both, or neither.",
+                )
+            )
         identity = (form.oidc_issuer, form.oidc_subject or "") if form.oidc_issuer is not None else None
         added = accounts.add(
             staff,

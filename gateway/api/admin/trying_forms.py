@@ -125,6 +125,7 @@ class FieldOut(BaseModel):
     label: BothLanguages | None
     state: FieldState
     released_as: str | None
+    form: BothLanguages | None = Field(description="In which form it leaves, in words.")
     value: Any
     code: str | None = Field(description="Why it is withheld, if it is.")
     clause: BothLanguages
@@ -143,6 +144,7 @@ class SideOut(BaseModel):
     nobody: NobodyOut | None
     decision: str | None
     clauses: dict[str, str] | None
+    clause_words: dict[str, BothLanguages] = Field(description="What each clause of the rule says.")
     pseudonym: str | None = Field(description="`(pseudonym)` if the consumer gets one; never the real one.")
     fields: list[FieldOut]
 
@@ -276,6 +278,7 @@ def _side(side: Side) -> SideOut:
         else None,
         decision=side.decision,
         clauses=dict(side.clauses) if side.clauses is not None else None,
+        clause_words={one.id: both(one.reason) for one in plan.rule.clauses} if plan and plan.rule else {},
         pseudonym=side.pseudonym,
         fields=[_field(field) for field in side.fields],
     )
@@ -287,6 +290,7 @@ def _field(field: FieldTold) -> FieldOut:
         label=both(field.label) if field.label else None,
         state=field.state,
         released_as=field.released_as,
+        form=both(field.form) if field.form else None,
         value=field.value,
         code=field.code,
         clause=both(field.clause),

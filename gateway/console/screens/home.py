@@ -23,22 +23,46 @@ _LISTS: Mapping[str, str] = {
     "alarms": "/console/agreements",
     "policies_submitted": "/console/agreements?open_state=submitted",
     "policies_approved": "/console/agreements?open_state=approved",
+    "policies_returned": "/console/agreements?open_state=draft",
     "consumers_waiting": "/console/consumers?waits=yes",
     "keys_waiting": "/console/consumers",
+    "roles_waiting": "/console/settings",
     "reversals_requested": "/console/audit",
     "reversals_approved": "/console/audit",
     "likely_persons": "/console/reconciliations/likely-persons",
     "acceptance_rules": "/console/reconciliations/rules",
     "runs_stopped": "/console/reconciliations",
-    "usage_report": "/console/sources",
+    "usage_report": "/console/sources/usage-report",
     "agreements_ending": "/console/agreements?order=valid_until",
     "keys_ending": "/console/consumers",
+}
+_PAGES: Mapping[str, str] = {
+    "sources_down": "/console/sources",
+    "alarms": "/console/agreements",
+    "agreements_ending": "/console/agreements",
+    "consumers_waiting": "/console/consumers",
+    "keys_waiting": "/console/consumers",
+    "keys_ending": "/console/consumers",
+    "roles_waiting": "/console/settings/staff",
+    "runs_stopped": "/console/reconciliations/runs",
 }
 _TONES: Mapping[str, str] = {
     "incidents": "bad",
     "sources_down": "bad",
     "alarms": "bad",
     "runs_stopped": "wary",
+}
+# Who deals with what takes no second person. Of the rest the API says how many somebody may settle.
+_DEALS_WITH: Mapping[str, tuple[str, ...]] = {
+    "incidents": ("auditor",),
+    "sources_down": ("operator",),
+    "alarms": ("operator", "approver"),
+    "policies_approved": ("author", "approver", "operator"),
+    "likely_persons": ("operator",),
+    "runs_stopped": ("operator",),
+    "usage_report": ("auditor",),
+    "agreements_ending": ("author",),
+    "keys_ending": ("operator",),
 }
 _ENDING = frozenset({"agreements_ending", "keys_ending", "usage_report"})
 
@@ -49,10 +73,12 @@ async def home(visit: Visit) -> Response:
     span = span if span in _RANGES else _RANGES[0]
     overview = await visit.get("/admin/v1/overview")
     traffic = await visit.get("/admin/v1/overview/traffic", range=span)
+    needs = [_shown(need) for need in overview["needs"]]
     return visit.show(
         "home/home.html",
         at=overview["at"],
-        needs=[_shown(need) for need in overview["needs"]],
+        needs=[need for need in needs if _is_theirs(visit, need)],
+        of_others=[need for need in needs if not _is_theirs(visit, need)],
         span=span,
         traffic=traffic,
         parts=[(_name(visit, part["starts_at"], span), part) for part in traffic["parts"]],
@@ -71,6 +97,13 @@ def _shown(need: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _is_theirs(visit: Visit, need: Mapping[str, Any]) -> bool:
+    """Whether whoever visits can do something about it; else it waits for somebody else."""
+    if need["yours"] is not None:
+        return bool(need["yours"])
+    return visit.holds(*_DEALS_WITH[need["kind"]])
+
+
 def _place(kind: str, one: Mapping[str, Any]) -> str:
     """The page of one of what is counted; of a kind that has none, that of the list."""
     if kind.startswith("policies_"):
@@ -79,15 +112,10 @@ def _place(kind: str, one: Mapping[str, Any]) -> str:
             "agreement": f"/console/agreements/{name}/versions/{version}",
             "programme": f"/console/programmes/{name}/versions/{version}",
         }.get(of, "/console/agreements")
-    if kind in {"alarms", "agreements_ending"}:
-        return f"/console/agreements/{one['id']}"
-    if kind in {"consumers_waiting", "keys_waiting", "keys_ending"}:
-        return f"/console/consumers/{one['id']}"
-    if kind == "sources_down":
-        return f"/console/sources/{one['id']}"
-    if kind == "runs_stopped":
-        return f"/console/reconciliations/runs/{one['id']}"
-    return _LISTS[kind]
+    if kind == "usage_report":
+        return f"{_LISTS[kind]}?semester={one['id']}"
+    page = _PAGES.get(kind)
+    return f"{page}/{one['id']}" if page else _LISTS[kind]
 
 
 def _name(visit: Visit, starts_at: str, span: str) -> str:

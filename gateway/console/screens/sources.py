@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from gateway.console.asking import ApiProblem
 from gateway.console.screen import Page
+from gateway.console.screens import usage_report
 from gateway.console.visit import Visit
 
 _LIST, _ONE = "/sources", "/sources/{name}"
@@ -52,5 +53,11 @@ async def _page(
     return visit.show("sources/one.html", status=status, source=found, tested=tested, problem=problem)
 
 
-PAGES: Sequence[Page] = (Page(_LIST, sources), Page(_ONE, source), Page(_ONE + "/test", test, "POST"))
+# What stands behind a source's name in an address comes last: any other word would be taken for one.
+PAGES: Sequence[Page] = (
+    *usage_report.PAGES,
+    Page(_LIST, sources),
+    Page(_ONE, source),
+    Page(_ONE + "/test", test, "POST"),
+)
 SAID: Mapping[str, str] = {}

@@ -7,7 +7,7 @@ await import("./vendor/echarts.common.min.js");
 
 const colours = ["#0b7a80", "#c98a1b", "#a8443b", "#5a7fb5", "#6d8f3c", "#8a5a9e", "#7d8a90"];
 // A heading may say what its series means (data-tone), so that a chart and the figures above it agree.
-const tones = { good: "#2b8a57", partly: "#8fb8a0", wary: "#c98a1b", bad: "#b03a3f", quiet: "#8b98a0" };
+const tones = { good: "#2b8a57", partly: "#8fb8a0", wary: "#c98a1b", bad: "#b03a3f", quiet: "#8b98a0", missing: "#5a7fb5", rest: "#8a5a9e" };
 const perLine = 3;
 
 function read(table) {
@@ -29,6 +29,7 @@ function draw(figure) {
   const ink = style.getPropertyValue("--ink-soft"), line = style.getPropertyValue("--line");
   const kind = figure.dataset.chart;
   const box = figure.querySelector(".chart");
+  figure.dataset.drawn = "yes"; // its box is hidden until then, and a hidden one has no size
   const chart = window.echarts.getInstanceByDom(box) ?? window.echarts.init(box, null, { renderer: "svg" });
   const number = new Intl.NumberFormat(document.documentElement.lang);
   chart.setOption({
@@ -41,7 +42,6 @@ function draw(figure) {
       ...one, type: kind === "line" ? "line" : "bar", stack: kind === "stacked" ? "all" : undefined, barMaxWidth: 42, showSymbol: names.length < 40,
     })),
   }, true);
-  figure.dataset.drawn = "yes";
 }
 
 const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);

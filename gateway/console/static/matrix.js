@@ -8,7 +8,8 @@ class FieldMatrix extends HTMLElement {
     this.rows = [...this.querySelectorAll("tr")].filter((row) => row.querySelector("input[type=radio]"));
     this.kept = new Map(this.rows.map((row) => [row, this.state(row)]));
     this.addEventListener("keydown", (event) => this.move(event));
-    this.addEventListener("change", () => this.tell());
+    this.addEventListener("change", () => { this.free(); this.tell(); });
+    this.free();
     this.closest("form").addEventListener("submit", () => { this.sent = true; });
     addEventListener("beforeunload", (event) => { if (!this.sent && this.unsaved().length) event.preventDefault(); });
     this.tell();
@@ -18,6 +19,18 @@ class FieldMatrix extends HTMLElement {
   column(radio) { return radio.closest("td").cellIndex; }
 
   state(row) { return [...row.querySelectorAll("input, select")].map((one) => (one.type === "radio" ? one.checked : one.value)).join("|"); }
+
+  // What belongs to a choice that is not made is not sent, and cannot keep the form from being sent.
+  free() {
+    for (const row of this.rows) {
+      for (const cell of row.querySelectorAll("td.can")) {
+        const made = cell.querySelector("input[type=radio]").checked;
+        for (const one of cell.querySelectorAll(".param select, .param input")) {
+          one.disabled = !made || (one.classList.contains("years") && cell.querySelector("select").value !== "age_band");
+        }
+      }
+    }
+  }
 
   unsaved() { return this.rows.filter((row) => this.state(row) !== this.kept.get(row)); }
 

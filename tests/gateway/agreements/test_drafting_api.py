@@ -78,6 +78,65 @@ def test_the_matrix_is_written_into_the_text_and_the_rest_of_it_stays(desk: Desk
     assert (row["chosen"]["to"], row["active"]["to"]) == ("year_month", "year")  # type: ignore[index]
 
 
+def test_a_choice_put_back_to_what_is_in_force_leaves_the_text_as_it_began(desk: Desk) -> None:
+    ani = desk.signed_in("ani")
+    begun = _draft_of_what_is_in_force(ani)
+    saved, unnamed = begun, "welfare_status"
+    assert f"  {unnamed}:" not in begun.json()["text"]
+    for release in ("full", "none"):
+        form = {"choices": [{"field": unnamed, "release": release}]}
+        saved = ani.put(f"{DRAFT}/matrix", json=form, headers={"If-Match": saved.headers["etag"]})
+        assert (unnamed in saved.json()["text"]) == (release == "full")
+    assert saved.json()["text"] == begun.json()["text"]
+
+
+def test_cases_that_only_the_draft_makes_untrue_are_told_and_adjusted_if_they_are_named(desk: Desk) -> None:
+    ani = desk.signed_in("ani")
+    etag = _draft_of_what_is_in_force(ani).headers["etag"]
+    form = {"choices": [{"field": "birth_date", "release": "generalise", "to": "year_month"}]}
+    saved = ani.put(f"{DRAFT}/matrix", json=form, headers={"If-Match": etag})
+    assert saved.json()["problems"]
+    told = ani.get(f"{DRAFT}/cases/adjust").json()
+    (differs,) = told["cases"][0]["fields"]
+    assert (differs["field"], differs["says"]["value"][:4]) == ("birth_date", differs["comes"]["value"][:4])
+    numbers = [one["number"] for one in told["cases"]]
+    sent = {"If-Match": f'"{told["etag"]}"'}
+    path = f"{DRAFT}/cases/adjust"
+    assert ani.post(path, json={"cases": [9999]}, headers=sent).status_code == 400
+    assert ani.post(path, json={"cases": numbers}, headers={"If-Match": etag}).status_code == 409
+    assert desk.signed_in("oka").post(path, json={"cases": numbers}, headers=sent).status_code == 403
+    adjusted = ani.post(path, json={"cases": numbers}, headers=sent)
+    assert (adjusted.status_code, adjusted.json()["problems"]) == (200, [])
+    assert ani.get(path).json()["cases"] == []
+
+
+def test_what_is_in_force_already_is_neither_submitted_nor_put_into_force_again(desk: Desk) -> None:
+    begun = _draft_of_what_is_in_force(desk.signed_in("ani")).json()
+    unmet = {one["act"]: [code["code"] for code in one["unmet"]] for one in begun["acts"]}
+    assert unmet["activate"] == unmet["submit"] == ["same_as_in_force"]
+    assert unmet["discard"] == []
+
+
+def test_terms_that_cannot_be_meant_so_are_kept_and_told_by_field(desk: Desk) -> None:
+    ani = desk.signed_in("ani")
+    etag = _draft_of_what_is_in_force(ani).headers["etag"]
+    form = {"valid_until": "2020-01-01", "regions": [], "consumer": "nobody-knows"}
+    saved = ani.put(f"{DRAFT}/terms", json=form, headers={"If-Match": etag})
+    assert saved.status_code == 200, saved.text
+    warned = {one["field"] for one in ani.get(f"{DRAFT}/terms").json()["warnings"]}
+    assert warned == {"valid_until", "regions", "consumer"}
+
+
+def test_a_change_to_what_is_no_draft_any_more_is_told_to_be_lost_to_it(desk: Desk) -> None:
+    ani = desk.signed_in("ani")
+    draft = desk.bureau.draft(wider())
+    desk.bureau.store.act("agreement", NAME, 2, "submit", ANI)
+    form = {"choices": [{"field": "sex", "release": "none"}]}
+    refused = ani.put(f"{DRAFT}/matrix", json=form, headers={"If-Match": f'"{draft.etag}"'}).json()
+    assert (refused["code"], refused["present_state"]) == ("changed_meanwhile", "submitted")
+    assert "cannot be saved" in refused["remedy"]
+
+
 def test_of_two_who_fill_in_at_once_the_second_is_told_the_difference(desk: Desk) -> None:
     ani = desk.signed_in("ani")
     etag = _draft_of_what_is_in_force(ani).headers["etag"]

@@ -22,7 +22,7 @@ TEXT = agreement_text(name=NAME, version=2)
 
 
 def _rows(text: bytes = TEXT) -> dict[str, Row]:
-    return {row.field.name: row for row in matrix(BOOK.dictionary, DICTIONARY_TEXT, text, {})}
+    return {row.field.name: row for row in matrix(BOOK.dictionary, DICTIONARY_TEXT, text, None)}
 
 
 def _parsed(text: bytes) -> Agreement:

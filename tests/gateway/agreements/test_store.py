@@ -436,3 +436,17 @@ def test_the_history_tells_each_act_with_who_and_why(bureau: Bureau) -> None:
         (1, "activate", "installation@console", "first start"),
     ]
     assert bureau.in_force().suspended_by == "oda"
+
+
+def test_an_agreement_is_judged_beside_those_of_its_consumer_however_its_text_writes_the_name(
+    bureau: Bureau,
+) -> None:
+    text = agreement_text(
+        ("id: bpjs-pbi-jk", "id: bpjs-second"),
+        ("consumer: bpjs-kesehatan", 'consumer: "bpjs\\x2dkesehatan"'),
+        version=1,
+    )
+    draft = bureau.store.save_draft("agreement", "bpjs-second", text, b"", ANI)
+    assert any(
+        "expected one agreement of bpjs-kesehatan" in one for one in bureau.store.judge(draft).problems
+    )

@@ -151,8 +151,8 @@ def test_an_impact_names_consumer_effect_and_exchanges(desk: Desk) -> None:
     (effect,) = consumer["effects"]
     assert (consumer["name"], effect["samples"]) == (BPJS.name, [exchange_id])
     assert effect["words"] == {
-        "id": "tanggal lahir tidak akan keluar lagi (kini `generalise (to: year)`).",
-        "en": "date of birth would leave no more (now `generalise (to: year)`).",
+        "id": "tanggal lahir tidak akan keluar lagi (kini tahun saja).",
+        "en": "date of birth would leave no more (now only as year).",
     }
 
 
@@ -196,6 +196,13 @@ def test_staff_see_the_use_of_every_agreement(desk: Desk) -> None:
     assert set(used) == {one.id for one in desk.traffic.book.agreements}
     assert (used[NAME]["requests"], used[NAME]["subjects"], used[NAME]["consumer"]) == (1, 2, BPJS.id)
     assert used[NAME]["limits"]["requests_per_minute"]["left"] == 59_999
+
+
+def test_the_use_of_agreements_is_told_page_by_page(desk: Desk) -> None:
+    auditor, ids = desk.acting_as("auditor"), sorted(one.id for one in desk.traffic.book.agreements)
+    pages = [auditor.get(f"/admin/v1/limits?per_page=5&page={page}").json() for page in (1, 2, 3)]
+    assert [[one["id"] for one in page["agreements"]] for page in pages] == [ids[:5], ids[5:10], []]
+    assert {page["total"] for page in pages} == {len(ids)}
 
 
 def test_a_pardon_needs_a_role_a_reason_and_an_agreement_and_is_in_the_log(desk: Desk) -> None:

@@ -80,6 +80,43 @@ def test_what_is_mistyped_is_kept_and_told_at_its_field(office: Office) -> None:
 
 
 @pytest.mark.usefixtures("draft")
+def test_cases_that_the_draft_makes_untrue_are_read_and_adjusted_on_its_page(office: Office) -> None:
+    author = office.browser("perancang")
+    author.send(author.open(f"{DRAFT}/fields"), "Save the draft", **{"r-sex": "full"})
+    label = "Let the chosen cases say what the draft does"
+    told = office.browser("perancang", "id").open(f"{DRAFT}/fields")
+    assert "keluar, tetapi orang ini tidak memilikinya" in told.text
+    assert "jenis kelamin" in told.text
+    seen = author.open(DRAFT)
+    assert "No case was chosen" in author.send(seen, label).text
+    author.send(author.open(f"{DRAFT}/fields"), "Save the draft", **{"r-sex": "none"})
+    # Whoever read the cases of another state adjusts none of these.
+    assert author.send(seen, label, cases="1").status == 409
+
+
+@pytest.mark.usefixtures("draft")
+def test_a_choice_that_the_api_refuses_is_told_at_its_field(office: Office) -> None:
+    author = office.browser("perancang")
+    form = author.open(f"{DRAFT}/fields")
+    choice = {"r-birth_date": "generalise", "to-birth_date": "age_band", "years-birth_date": "1000"}
+    wrong = author.send(form, "Save the draft", **choice)
+    assert wrong.status == 422
+    assert 'role="alert"' in wrong.html.split('id="f-birth_date"')[1].split("</tr>")[0]
+
+
+@pytest.mark.usefixtures("draft")
+def test_terms_that_cannot_be_meant_so_are_kept_and_no_green_word_covers_it(office: Office) -> None:
+    author = office.browser("perancang")
+    kept = author.open(f"{DRAFT}/terms").form("Save the draft").fields["valid_until"][0]
+    saved = author.send(author.open(f"{DRAFT}/terms"), "Save the draft", valid_until="2020-01-01")
+    assert "The draft is saved." not in saved.text
+    assert 'id="warned-valid_until"' in saved.html
+    assert "The draft is saved." in author.send(saved, "Save the draft", valid_until=kept).text
+    nothing = author.send(author.open(f"{DRAFT}/terms"), "Look for it", region_search="Tidak Ada Namanya")
+    assert "No region is called so." in nothing.text
+
+
+@pytest.mark.usefixtures("draft")
 def test_a_version_is_tried_on_an_invented_person_before_and_after(office: Office) -> None:
     author = office.browser("perancang")
     form = author.open(f"{DRAFT}/preview")

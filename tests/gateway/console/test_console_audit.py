@@ -119,6 +119,8 @@ def test_the_whole_log_is_checked_from_its_page_and_the_verifier_comes_with_it(o
     verifier = operator.open("/console/audit/log/verify.py").response
     compile(verifier.text, "verify.py", "exec")
     log = operator.open("/admin/v1/log").response.json()
+    for what in ("log log.jsonl", "bundle bundle.json"):
+        assert f"python verify.py {what} --key" in operator.open("/console/audit/log").html
     assert log["heads"][0]["size"] <= log["entries"]
     assert (log["checks"][0]["state"], log["checks"][0]["asked_by"]) == ("sound", "operator")
 
@@ -161,6 +163,21 @@ def test_a_source_is_tested_now_by_an_operator_and_the_act_is_on_record(office: 
     assert operator.open("/console/sources/nothing").status == 404
 
 
+def test_the_usage_report_is_read_by_semester_and_downloaded(office: Office) -> None:
+    operator = office.browser("operator")
+    seen = operator.open("/console/sources/usage-report")
+    (semester,) = seen.form("Show").fields["semester"]
+    assert f"gapura rights usage {semester}" in seen.html
+    table = operator.open(f"/console/sources/usage-report/{semester}.csv").response
+    assert table.text.startswith("month,calls,consumer")
+    assert f"usage-{semester}.csv" in table.headers["content-disposition"]
+    document = operator.open(f"/console/sources/usage-report/{semester}.json").response.json()
+    assert document["semester"] == semester
+    assert operator.open("/console/sources/usage-report/2026-S3.csv").status == 400
+    assert operator.open(f"/console/sources/usage-report/{semester}.exe").status == 404
+    assert office.browser("perancang").open("/console/sources/usage-report").status == 403
+
+
 def test_an_account_is_added_confirmed_by_another_disabled_and_enabled(office: Office) -> None:
     operator, approver = office.browser("operator"), office.browser("penyetuju")
     form = operator.open("/console/settings/staff/new")
@@ -171,6 +188,9 @@ def test_an_account_is_added_confirmed_by_another_disabled_and_enabled(office: O
     added = operator.send(form, button, id="budi", name="Budi", roles=["author"], reason="ST 12")
     assert "Its roles wait for a second person." in added.text
     assert not any(one.offers("Confirm these roles") for one in added.forms), "not whoever proposed them"
+    for browser, below in ((approver, "Needs you"), (operator, "Waits for others")):
+        told = browser.open("/console")
+        assert "/console/settings/staff/budi" in told.html.split(f">{below}<")[1].split("</section>")[0]
     page = approver.open("/console/settings/staff/budi")
     assert "The roles are given" in approver.send(page, "Confirm these roles", reason="ST 12").text
     page = operator.open("/console/settings/staff/budi")
@@ -223,6 +243,9 @@ def test_keys_and_the_gateway_are_told_with_the_commands_that_rotate_them(office
     for command in ("gapura keys rotate", "gapura keys rotate-log --overlap-days", "rotate-sector"):
         assert command in keys.html
     told = operator.open("/admin/v1/keys").response.json()
+    (receipts,) = office.gateway.http.get(f"{office.gateway.url}/log/keys").json()["receipt_keys"]
+    assert [one["kid"] for one in told["receipts"]] == [receipts["kid"]]
+    assert receipts["kid"] in keys.html, "as the page of an exchange names it"
     assert told["tokens"][0]["state"] == "signing"
     assert [one["signs"] for one in told["log"]] == [True]
     assert office.gateway.url in operator.open("/console/settings/gateway").text

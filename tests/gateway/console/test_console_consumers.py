@@ -39,6 +39,29 @@ def test_a_registration_that_is_wrong_is_shown_again_with_all_that_was_typed(off
     assert writer.open("/console/consumers/dinas-salah").status == 404
 
 
+def test_a_private_key_is_refused_and_not_given_back_and_every_problem_is_a_line(office: Office) -> None:
+    private, _ = make_key_pair("ES256")
+    writer = office.browser("perancang", "id")
+    typed = _typed("dinas-bocor", jwks=json.dumps(private), sector="Dua Kata")
+    seen = writer.send(writer.open(NEW), "Usulkan konsumen", **typed)
+    assert seen.status == 400
+    assert private["d"] not in seen.html
+    assert seen.form("Usulkan konsumen").fields["jwks"][0].strip() == ""
+    assert "memuat kunci privat" in seen.text
+    assert "<li>sektor: diharapkan" in seen.html
+    assert "<li>kunci ke-1: memuat bagian privat" in seen.html
+
+
+def test_a_malformed_registration_names_no_pointer(office: Office) -> None:
+    writer = office.browser("perancang", "id")
+    seen = writer.send(writer.open(NEW), "Usulkan konsumen", **_typed("dinas-salah", jwks="bukan JSON"))
+    assert seen.status == 422
+    assert "Periksa isian yang ditandai." in seen.text
+    assert "Ini bukan set kunci." in seen.text
+    assert "/jwks" not in seen.text
+    assert "openapi" not in seen.text
+
+
 def test_a_consumer_is_let_in_by_somebody_else_and_suspended_with_a_reason(office: Office) -> None:
     _propose(office, "dinas-baru")
     writer, approver = office.browser("perancang"), office.browser("penyetuju")
@@ -57,6 +80,9 @@ def test_a_consumer_is_let_in_by_somebody_else_and_suspended_with_a_reason(offic
     assert "refused from now on" in seen.text
     seen = operator.send(seen, "Suspend it now", reason="CONTOH-2/2026")
     assert "suspended" in seen.text
+    assert "Let the consumer call again" not in seen.links
+    assert "Another operator or approver lets it call again" in seen.text
+    assert "Let the consumer call again" in approver.open("/console/consumers/dinas-baru").links
     again = operator.open("/console/consumers/dinas-baru/acts/resume")
     refused = operator.send(again, "Let it call again", reason="CONTOH-3/2026")
     assert refused.status == 403

@@ -107,3 +107,31 @@ def test_files_are_kept_for_ever_because_their_address_names_their_content(offic
 
 def test_the_root_leads_to_the_console(office: Office) -> None:
     assert office.stranger().open("/").path.startswith("/console/sign-in")
+
+
+def test_a_wrong_password_is_told_in_indonesian_on_an_indonesian_page(office: Office) -> None:
+    seen = office.stranger("id").open("/console/sign-in")
+    seen = office.stranger("id").send(seen, "Masuk", id="operator", password="wrong")
+    assert "Id atau kata sandi salah" in seen.text
+    assert "password" not in seen.text
+
+
+def test_what_was_typed_outlives_the_session_and_is_done_only_when_it_is_sent_again(office: Office) -> None:
+    browser = office.stranger()
+    browser.sign_in("operator", office.passwords["operator"])
+    page = "/console/consumers/bps-statistik/edit"
+    form = browser.open(page)
+    browser.cookies.clear()
+    browser.cookies.set("gapura-language", "en")
+    ended = browser.send(form, "Keep the change", name="Badan Lain", reason="CONTOH-1/2026")
+    assert ended.status == 401
+    assert "Your session has ended" in ended.text
+    back = browser.open(ended.links["Sign in again in another tab"])
+    signed_in = browser.send(back, "Sign in", id="operator", password=office.passwords["operator"])
+    assert signed_in.path == page
+    again = browser.send(ended, "Show the form with what I typed")
+    assert again.status == 403
+    assert "Badan Lain" not in browser.open("/console/consumers/bps-statistik").text
+    assert again.form("Keep the change").fields["reason"][0].strip() == "CONTOH-1/2026"
+    done = browser.send(again, "Keep the change")
+    assert "Badan Lain" in done.text

@@ -44,6 +44,7 @@ def run(office: Office) -> Seen:
 
 def test_a_run_shows_what_it_came_to_and_can_no_longer_be_acted_on(office: Office, run: Seen) -> None:
     assert "People by status" in run.text
+    assert "matched, matched with differences, moved and deceased" in run.text
     assert not [form for form in run.forms if form.offers("Cancel the run for good")]
     assert "hx-get" not in run.html, "a page of what is over renews itself no more"
     browser = office.browser("operator")
@@ -55,7 +56,10 @@ def test_a_run_shows_what_it_came_to_and_can_no_longer_be_acted_on(office: Offic
 def test_what_the_api_refuses_is_told_at_the_form_with_what_was_typed(office: Office, run: Seen) -> None:
     assert run.status == 200
     browser = office.browser("operator")
-    wanted = browser.open(f"{_RUNS}/new?way=extract&extract=latihan.csv&region=94.71")
+    nowhere = browser.open(f"{_RUNS}/new?way=extract&extract=latihan.csv&region=99")
+    assert "There is no region 99." in nowhere.text
+    assert not [form for form in nowhere.forms if form.offers("Start the run")]
+    wanted = browser.open(f"{_RUNS}/new?way=extract&extract=latihan.csv&region=35.78")
     seen = browser.send(wanted, "Start the run", region="00")
     assert seen.status == 400
     assert seen.form("Say what this will do").fields["region"] == ["00"]
@@ -87,10 +91,13 @@ def test_a_finding_is_answered_and_ended_with_its_history(office: Office, run: S
 def test_a_case_is_refused_with_a_reason_and_the_next_one_comes(office: Office, run: Seen) -> None:
     assert run.status == 200
     browser = office.browser("operator")
-    queue = browser.open(f"{_RUNS}/likely-persons")
+    queue = browser.open(f"{_RUNS}/likely-persons?least=0")
+    assert queue.form("Show").fields["least"] == ["0"]
+    assert browser.open(f"{_RUNS}/likely-persons").form("Show").fields["least"] == ["0.5"]
     cases = [path for path in queue.links.values() if path.startswith(f"{_RUNS}/likely-persons/")]
     case = browser.open(cases[0])
     assert "Together, in bits" in case.text
+    assert "calibrated on pairs whose truth is known" in case.text
     decided = browser.send(case, "Refuse: this is somebody else", reason=_WHY)
     assert "Refused: nobody is asked about these two again." in decided.text
     assert "refused" in browser.open(cases[0]).text

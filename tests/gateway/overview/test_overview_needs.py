@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Table, insert
 
-from gateway.agreements.tables import policy_listing, policy_versions
+from gateway.agreements.tables import policy_acts, policy_listing, policy_versions
 from gateway.database import Database
 from gateway.limits.tables import limit_alarms
 from gateway.oauth.tables import consumer_keys, consumers
@@ -21,6 +21,7 @@ from gateway.reconciliation.tables import likely_persons, reconciliation_runs
 from gateway.rights.tables import incidents
 from gateway.sources.tables import source_calls
 from gateway.staff.roles import ROLES, Role, Staff
+from gateway.staff.tables import staff_accounts
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -68,6 +69,10 @@ class Office:
             changed_at=NOW,
         )
 
+    def act(self, name: str, act: str, reason: str = "") -> None:
+        done = {"act": act, "actor": "budi", "reason": reason, "sha256": "", "at": NOW}
+        self.put(policy_acts, kind="agreement", name=name, version=2, **done)
+
 
 @pytest.fixture
 def office(database: Database) -> Office:
@@ -94,6 +99,43 @@ def test_a_version_is_for_an_approver_who_wrote_no_part_of_it_and_signs_in(offic
     for somebody in (_as("ani", "author"), _as("oka", "approver", via="token:1")):
         assert office.needs(somebody)["policies_submitted"].yours == 0
     assert office.needs()["policies_approved"].count == 1
+
+
+def test_a_draft_that_was_handed_back_is_told_to_who_wrote_it_with_the_reason_until_it_is_edited(
+    office: Office,
+) -> None:
+    for name, author in (("pbi", "ani"), ("pkh", "oka"), ("bpnt", "ani")):
+        office.version(name, "draft", author)
+        office.act(name, "submit")
+    office.act("pbi", "refuse", "clause 4 is missing")
+    office.act("pkh", "refuse", "for somebody else")
+    need = office.needs(_as("ani", "author"))["policies_returned"]
+    assert [(one.id, one.detail) for one in need.named] == [("agreement/pbi/2", "clause 4 is missing")]
+    assert (need.count, need.yours) == (1, 1)
+    assert "policies_returned" not in office.needs(_as("ani", "approver"))
+    office.act("pbi", "edit")
+    assert "policies_returned" not in office.needs(_as("ani", "author"))
+
+
+def test_a_role_that_was_asked_for_waits_for_a_second_person(office: Office) -> None:
+    for staff_id, proposer in (("citra", "oka"), ("dewi", None)):
+        office.put(
+            staff_accounts,
+            id=staff_id,
+            name=staff_id,
+            roles=[],
+            proposed_roles=["auditor"] if proposer else [],
+            proposed_by=proposer,
+            state="active",
+            version=1,
+            registered_at=NOW,
+            failures=0,
+        )
+    need = office.needs()["roles_waiting"]
+    assert ([one.id for one in need.named], need.yours) == (["citra"], 0)  # oka asked for it
+    assert office.needs(_as("ani", "operator"))["roles_waiting"].yours == 1
+    for somebody in (_as("ani", "author"), _as("citra", "approver"), _as("ani", "operator", via="token:1")):
+        assert office.needs(somebody)["roles_waiting"].yours == 0
 
 
 def test_proposals_changes_and_keys_wait_for_somebody_else(office: Office) -> None:
@@ -184,7 +226,7 @@ def test_of_many_the_first_few_are_named(office: Office) -> None:
             submitted_by="x",
             problems=[],
         )
-    for person in (1, 1, 2):
+    for person, probability in ((1, 0.9), (1, 0.8), (2, 0.5), (3, 0.49)):
         office.put(
             likely_persons,
             id=uuid4(),
@@ -193,7 +235,7 @@ def test_of_many_the_first_few_are_named(office: Office) -> None:
             region="35.78",
             weight=1,
             rank=uuid4().int % 10_000,
-            probability=1,
+            probability=probability,
             proposal="review",
             agreeing=1,
             model="m",
@@ -203,7 +245,7 @@ def test_of_many_the_first_few_are_named(office: Office) -> None:
         )
     needs = office.needs()
     assert (needs["runs_stopped"].count, len(needs["runs_stopped"].named)) == (MOST_NAMED + 3, MOST_NAMED)
-    assert needs["likely_persons"].count == 2  # people, not proposals
+    assert needs["likely_persons"].count == 2  # people, not proposals, and none that is less likely than not
 
 
 @pytest.mark.parametrize(("later", "told"), [(0, True), (-30, False), (80, True), (90, False)])

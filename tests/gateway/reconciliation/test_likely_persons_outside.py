@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from gateway.api import problems
@@ -16,6 +17,7 @@ from gateway.api.wire import MEMBER_NAMES
 from gateway.cli import app
 from gateway.database import Database
 from gateway.errors import BadInput, RoleMissing
+from gateway.reconciliation.tables import likely_persons
 from gateway.staff.roles import Role
 from tests.gateway.reconciliation.bureau import CROWD, LOST, OTHER, REASON, RIGHT, WRONG, Bureau
 from tests.gateway.staff.office import PASSWORD, InProcess
@@ -70,6 +72,28 @@ def test_the_queue_is_paged_and_a_persons_candidates_come_with_reasons_and_witho
     assert not any(nik in answer.text for nik in (*RIGHT.values(), *WRONG.values()))
     assert auditor.get(f"{_AT}/likely-persons/{CROWD[0].id}").status_code == 404
     assert _signed_in(bureau, "dewi").get(f"{_AT}/likely-persons").status_code == 403
+
+
+def test_the_queue_begins_with_the_most_probable_and_goes_on_behind_whoever_was_decided_about(
+    bureau: Bureau,
+) -> None:
+    lost, other = (str(CROWD[number].id) for number in (LOST, OTHER))
+    with bureau.database.unit_of_work() as connection:
+        of_other = likely_persons.c.person_id == CROWD[OTHER].id
+        connection.execute(update(likely_persons).where(of_other).values(probability=0.3))
+    operator = _signed_in(bureau, "ani")
+
+    def people(query: str) -> list[str]:
+        answer = operator.get(f"{_AT}/likely-persons{query}").json()
+        return [one["person_id"] for one in answer["people"]]
+
+    assert people("") == [lost, other]
+    assert people(f"?limit=1&after={lost}") == [other]
+    assert people("?least=0.3") == [lost, other]
+    assert people("?least=0.31") == [lost]
+    operator.post(f"{_AT}/candidates/{bureau.candidate(LOST).id}/refuse", json=_WHY)
+    assert people("") == people(f"?after={lost}") == [other]
+    assert operator.get(f"{_AT}/likely-persons?after={CROWD[0].id}").status_code == 404
 
 
 def test_an_operator_who_is_signed_in_accepts_and_refuses(bureau: Bureau) -> None:

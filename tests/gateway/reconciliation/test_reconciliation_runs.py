@@ -15,9 +15,16 @@ from sqlalchemy import Connection, func, select
 from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
+from gateway.reconciliation.comparing import compare_with_extract
 from gateway.reconciliation.jobs import JobFailed
-from gateway.reconciliation.runs import Order, Run, Runs
-from gateway.reconciliation.tables import findings, reconciliation_changes, reconciliation_statuses
+from gateway.reconciliation.results import Summary
+from gateway.reconciliation.runs import Order, Phase, Run, Runs, note_phase
+from gateway.reconciliation.tables import (
+    findings,
+    reconciliation_changes,
+    reconciliation_runs,
+    reconciliation_statuses,
+)
 from gateway.reconciliation.working import Compare
 from gateway.registry.tables import people
 from gateway.staff.acts import Act, record_in_audit_log
@@ -147,6 +154,28 @@ def test_the_history_keeps_what_changed_in_which_run(database: Database, tmp_pat
         second.id: ("deceased", "matched", "deceased"),
     }
     assert counted == {first.id: 60, second.id: 30}
+
+
+def test_a_run_tells_what_it_is_at_while_it_compares(database: Database, tmp_path: Path) -> None:
+    settle(database, EVERYBODY)
+    extract = write_extract(tmp_path / "extract.csv", EVERYBODY)
+    run = submitted(database, extract)
+    runs = Runs(database, now)
+    heard: list[Phase | None] = []
+
+    def compare(run: Run, folder: Path) -> Summary:
+        def at(phase: Phase) -> None:
+            note_phase(database, run.id, phase)
+            heard.append(runs.get(run.id).phase)
+
+        return compare_with_extract(database, run.order, folder, at=at)
+
+    assert runs.get(run.id).phase is None
+    assert worker(database, tmp_path, compare=compare)()
+    assert heard == ["reading", "comparing"]
+    with database.reading() as connection:
+        assert connection.execute(select(reconciliation_runs.c.phase)).scalar_one() == "storing"
+    assert runs.get(run.id).phase is None, "it is over"
 
 
 def test_a_run_of_one_region_touches_nobody_else(database: Database, tmp_path: Path) -> None:

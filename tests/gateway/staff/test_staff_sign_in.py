@@ -188,7 +188,7 @@ def test_a_wrong_present_password_counts_towards_the_lock_out(office: Office) ->
 )
 def test_an_unacceptable_password_is_told_why_and_not_repeated(password: str, expected: str) -> None:
     staff_id = "ani.wulandari" if "." in password else "ani"
-    told = " ".join(problems_of(password, staff_id))
+    told = " ".join(one.en for one in problems_of(password, staff_id))
     assert expected in told
     assert password not in told
 

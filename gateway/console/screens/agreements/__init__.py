@@ -29,6 +29,7 @@ PAGES: Sequence[Page] = (
     Page(f"{_VERSION}/preview", trying.preview),
     Page(f"{_VERSION}/preview", trying.try_on_person, "POST"),
     Page(f"{_VERSION}/cases", trying.save_case, "POST"),
+    Page(f"{_VERSION}/cases/adjust", one.adjust_cases, "POST"),
     Page(f"{_VERSION}/impact", trying.impact),
     Page(f"{_VERSION}/impact", trying.replay, "POST"),
     Page(f"{_VERSION}/text", one.text),
@@ -37,6 +38,8 @@ PAGES: Sequence[Page] = (
 SAID: Mapping[str, str] = {
     "draft-begun": N_("A draft has been begun. It counts for nobody until it is put into force."),
     "draft-saved": N_("The draft is saved."),
+    "cases-adjusted": N_("The chosen cases now say what the draft does."),
+    "no-case-chosen": N_("No case was chosen, and nothing was changed."),
     "case-saved": N_("What you tried is now a case of this draft: it has to hold whenever a text changes."),
     "did-submit": N_("The version waits for an approver."),
     "did-withdraw": N_("The version is a draft again."),

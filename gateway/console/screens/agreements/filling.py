@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.console.asking import ApiProblem
 from gateway.console.screens.agreements.address import changed_meanwhile, etag_to_send, policy_of
-from gateway.console.screens.agreements.one import shell
+from gateway.console.screens.agreements.one import shell, untrue_cases
 from gateway.console.visit import Visit
 
 RELEASES = ("none", "verdict", "pseudonym", "generalise", "mask", "full")
@@ -27,10 +27,14 @@ async def fields(visit: Visit, problem: ApiProblem | None = None) -> Response:
     of = policy_of(visit)
     matrix = await visit.get(f"{of.api_version}/matrix")
     common = await shell(visit, of)
-    etag = matrix["etag"]
+    etag, wrong = matrix["etag"], {}
     if visit.request.method == "POST":
         form = await visit.form()
-        _overlay(matrix, {choice["field"]: choice for choice in _choices(form)})
+        choices = list(_choices(form))
+        _overlay(matrix, {choice["field"]: choice for choice in choices})
+        wrong = {
+            one["field"]: problem.at(f"/choices/{at}") if problem else None for at, one in enumerate(choices)
+        }
         etag = etag_to_send(problem, str(form.get("etag", "")))
     return visit.show(
         "agreements/fields.html",
@@ -38,6 +42,8 @@ async def fields(visit: Visit, problem: ApiProblem | None = None) -> Response:
         problem=problem,
         conflict=changed_meanwhile(problem),
         matrix=matrix,
+        wrong_choices=wrong,
+        untrue=await untrue_cases(visit, of),
         releases=RELEASES,
         etag=etag,
         tab="fields",
@@ -95,7 +101,8 @@ async def save_terms(visit: Visit) -> Response:
         if problem.about_input:
             return await terms(visit, problem)
         raise
-    return visit.see(f"{of.version}/terms", said="draft-saved")
+    warned = (await visit.get(f"{of.api_version}/terms"))["warnings"]
+    return visit.see(f"{of.version}/terms", said="" if warned else "draft-saved")
 
 
 def terms_typed(form: FormData) -> dict[str, Any]:

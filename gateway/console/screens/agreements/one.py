@@ -52,6 +52,7 @@ async def version(
         reason=reason,
         tab="",
         takes_back=_TAKES_BACK,
+        untrue=await untrue_cases(visit, of),
         restorable=await _restorable(visit, of, shown),
         **(await in_words(visit, of) if of.kind == "programme" else {}),
         **await _shell(visit, of, shown),
@@ -71,6 +72,30 @@ async def do_act(visit: Visit) -> Response:
             return await version(visit, problem, act, typed["reason"])
         raise
     return visit.see(of.version, said=f"did-{act}")
+
+
+async def adjust_cases(visit: Visit) -> Response:
+    """Let the cases that were chosen say what the draft does."""
+    of, form = policy_of(visit), await visit.form()
+    chosen = [str(one) for one in form.getlist("cases")]
+    if not chosen:
+        return visit.see(of.version, said="no-case-chosen")
+    try:
+        await visit.ask(
+            "POST", f"{of.api_version}/cases/adjust", {"cases": chosen}, etag=str(form.get("etag", ""))
+        )
+    except ApiProblem as problem:
+        if problem.about_input:
+            return await version(visit, problem)
+        raise
+    return visit.see(of.version, said="cases-adjusted")
+
+
+async def untrue_cases(visit: Visit, of: Policy) -> Any:
+    """The cases that an agreement's version alone makes untrue; None where there are none to be told."""
+    if of.kind != "agreement":
+        return None
+    return await visit.get(f"{of.api_version}/cases/adjust")
 
 
 async def begin_version(visit: Visit) -> Response:

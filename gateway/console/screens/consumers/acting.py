@@ -120,7 +120,7 @@ def offered(visit: Visit, consumer: Mapping[str, Any]) -> list[tuple[str, Act]]:
         "approve": waits or state == "proposed",
         "refuse": waits or state == "proposed",
         "suspend": state == "active",
-        "resume": state == "disabled",
+        "resume": state == "disabled" and consumer["disabled_by"] != (visit.session or {}).get("id"),
         "into-sandbox": not consumer["sandbox"] and state == "active",
         "out-of-sandbox": consumer["sandbox"] and state == "active",
     }

@@ -10,6 +10,8 @@ import orjson
 from starlette.responses import Response
 
 from gateway.console.asking import ApiProblem
+from gateway.console.given_back import holds_private_key
+from gateway.console.language import N_
 from gateway.console.visit import Visit
 
 _CONSUMERS = "/admin/v1/consumers"
@@ -22,6 +24,10 @@ _REGISTRATION = (
 _CORRECTION = ("name", "sector", "whole_country", "regions", "office", "email", "binding", "reason", "etag")
 _KEY = ("jwk", "overlap", "not_before", "not_after", "reason")
 _OVERLAP_DAYS = "30"
+_PRIVATE = N_(
+    "A private key was pasted here: it was not kept, and this field is empty again. Ask the partner for a "
+    "new key pair, of which it sends the public key only."
+)
 
 
 async def registration(visit: Visit) -> Response:
@@ -46,6 +52,7 @@ async def register(visit: Visit) -> Response:
     except ApiProblem as problem:
         if not problem.about_input:
             raise
+        typed = _without_private_key(visit, typed, "jwks", problem)
         return visit.show("consumers/new.html", status=problem.status, typed=typed, problem=problem)
     return visit.see(f"/console/consumers/{made['id']}", said="consumer-proposed")
 
@@ -120,7 +127,7 @@ async def add_key(visit: Visit) -> Response:
     except ApiProblem as problem:
         if not problem.about_input:
             raise
-        return await _key_form(visit, typed, problem)
+        return await _key_form(visit, _without_private_key(visit, typed, "jwk", problem), problem)
     return visit.see(f"/console/consumers/{consumer}", said="consumer-key-proposed")
 
 
@@ -154,6 +161,16 @@ async def _signature_form(visit: Visit, typed: Mapping[str, str], problem: ApiPr
     return visit.show(
         "consumers/signatures.html", status=status, consumer=consumer, typed=typed, problem=problem
     )
+
+
+def _without_private_key(
+    visit: Visit, typed: Mapping[str, str], name: str, problem: ApiProblem
+) -> dict[str, str]:
+    """What was typed, to be shown again: no private key goes over the wire twice."""
+    if not holds_private_key(typed[name]):
+        return dict(typed)
+    problem.mark(f"/{name}", visit.speech.say(_PRIVATE))
+    return {**typed, name: ""}
 
 
 def _regions(typed: Mapping[str, str]) -> str | list[str]:

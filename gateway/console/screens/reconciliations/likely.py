@@ -18,17 +18,27 @@ from gateway.console.visit import Visit
 
 _LIKELY = f"{API}/likely-persons"
 _PER_PAGE = 25
+# The least probability, as the address says it. Without, those who are likelier than not: the others wait.
+_LEVELS = ("0.9", "0.5", "0.1", "0")
+_LEAST = "0.5"
 _DECISIONS = ("accept", "refuse")
 
 
 async def queue(visit: Visit) -> Response:
     """The people about whom somebody has to decide."""
     region = visit.asked("region").split(" ")[0]
+    least = visit.asked("least") if visit.asked("least") in _LEVELS else _LEAST
     found = await visit.get(
-        _LIKELY, limit=_PER_PAGE, region=region or None, after=visit.asked("after") or None
+        _LIKELY, limit=_PER_PAGE, region=region or None, after=visit.asked("after") or None, least=least
     )
+    everybody = visit.speech.say("any probability")
     return visit.show(
-        "reconciliations/likely.html", found=found, names=await region_names(visit, "regency"), region=region
+        "reconciliations/likely.html",
+        found=found,
+        names=await region_names(visit, "regency"),
+        region=region,
+        least=least,
+        levels=[(one, visit.speech.percent(float(one), 0) if float(one) else everybody) for one in _LEVELS],
     )
 
 

@@ -45,6 +45,7 @@ async def _page(visit: Visit, wanted: Mapping[str, str], problem: ApiProblem | N
     extracts = (await visit.get(f"{API}/extracts"))["extracts"]
     chosen = next((one for one in extracts if one["name"] == wanted["extract"]), None)
     names = {**await region_names(visit), **await region_names(visit, "regency")}
+    known = _is_known(wanted["region"], names)
     return visit.show(
         "reconciliations/new.html",
         status=problem.status if problem else 200,
@@ -52,10 +53,22 @@ async def _page(visit: Visit, wanted: Mapping[str, str], problem: ApiProblem | N
         extracts=extracts,
         chosen=chosen,
         names=names,
-        ready=wanted["way"] == "live" or chosen is not None,
+        ready=known and (wanted["way"] == "live" or chosen is not None),
+        wrong_region=_wrong_region(visit, wanted["region"], known=known, problem=problem),
         key=str(uuid4()),
         problem=problem,
     )
+
+
+def _is_known(region: str, names: Mapping[str, str]) -> bool:
+    """Whether it is all of Indonesia or lies in a regency or a province that there is."""
+    return not region or region[:5] in names
+
+
+def _wrong_region(visit: Visit, region: str, *, known: bool, problem: ApiProblem | None) -> str:
+    if not known:
+        return visit.speech.say("There is no region %(code)s. Choose one of the suggestions.", code=region)
+    return (problem.at("/region") if problem else None) or ""
 
 
 def _wanted(said: Mapping[str, str]) -> dict[str, str]:
