@@ -40,7 +40,7 @@ if [ "$(cat "$venv/gapura-lock" 2>/dev/null)" != "$wanted" ]; then
     # An interpreter that moved or a half-made environment is not worth repairing.
     "$venv/bin/python" -c '' 2>/dev/null || rm -rf "$venv"
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$root/$lock"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r "$root/$lock"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root"
     printf '%s' "$wanted" >"$venv/gapura-lock"
 fi

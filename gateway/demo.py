@@ -41,7 +41,7 @@ from gateway.staff.roles import INSTALLATION
 from policies.dictionary import Text
 
 _SEED = 2021  # the year of Permensos 3/2021; any number does, the same one gives the same people
-_START_TIMEOUT_S = 30
+_START_TIMEOUT_S = 90
 _RECOVERY_TIMEOUT_S = 20
 _LONG_PART_CHARS = 300
 _SIMULATED_PEOPLE = 20_000
@@ -191,7 +191,8 @@ def start_gateway(settings: Settings) -> subprocess.Popen[bytes]:
         if _answers(f"{settings.issuer}/health/ready"):
             return process
         time.sleep(0.05)
-    process.terminate()
+    process.kill()
+    process.wait()
     raise GapuraError(f"The gateway did not become ready within {_START_TIMEOUT_S} s; its log is {log}.")
 
 

@@ -86,6 +86,7 @@ class Desk:
 
     def barriers(self) -> list[str]:
         """What axe finds on the page as it stands, in a line each."""
+        self.page.wait_for_load_state()  # a page without its style sheet yet has other faults
         # By the driver, past the page's policy: the page itself may run nothing that is not its own.
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = self.page.evaluate(

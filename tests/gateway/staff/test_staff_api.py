@@ -19,6 +19,7 @@ from tests.gateway.staff.office import PASSWORD, WRONG, Office
 PUBLIC = {
     ("POST", "/admin/v1/session"),
     ("POST", "/admin/v1/session/enrolment"),
+    ("GET", "/admin/v1/session/ways"),
     ("GET", "/admin/v1/session/oidc/start"),
     ("GET", "/admin/v1/session/oidc/callback"),
 }
