@@ -32,7 +32,7 @@ POSTGRES_URL_VARIABLE = "TEST_POSTGRES_URL"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--kills", type=int, default=45, help="Kills per database in tests/gateway/test_sigkill.py."
+        "--kills", type=int, default=30, help="Kills per database in tests/gateway/test_sigkill.py."
     )
 
 
