@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import ibis
@@ -33,7 +32,7 @@ from gateway.reconciliation.sealing import NikSeal
 from gateway.reconciliation.statuses import ELEMENTS
 
 # Below the run's folder: what holds people, and is gone before anything is stored.
-_PEOPLE, _REGISTRY, _EXTRACT, _SPILL = "people", "registry", "extract", "spill"
+_PEOPLE, _REGISTRY, _EXTRACT, _SPILL = "people", "registry.parquet", "extract", "spill"
 _REGENCY_CHARS = 5
 
 
@@ -58,7 +57,7 @@ def compare_with_extract(
     if order.extract is None:
         raise BadInput("extract: expected a path of a file or folder, got none")
     people = folder / _PEOPLE
-    for name in (_REGISTRY, _EXTRACT, _SPILL):
+    for name in (_EXTRACT, _SPILL):
         (people / name).mkdir(mode=0o700, parents=True)
     try:
         at("reading")
@@ -77,10 +76,9 @@ def compare_with_extract(
 
 
 def _compared(
-    engine: BaseBackend, order: Order, registry_folder: Path, read: Extract, folder: Path, former: Path | None
+    engine: BaseBackend, order: Order, people: Path, read: Extract, folder: Path, former: Path | None
 ) -> int:
-    options: dict[str, Any] = {"hive_partitioning": False} if order.engine == "duckdb" else {}
-    registry = engine.read_parquet(f"{registry_folder}/*/*.parquet", table_name=_REGISTRY, **options)
+    registry = engine.read_parquet(people, table_name="registry")
     extract = read.table(engine)
     result = stepwise.compared(
         engine, registry, extract, former_regions(former), complete=read.complete, once=read.once

@@ -90,9 +90,7 @@ def look_for_likely_persons(database: Database, region: str | None, compared: Co
 
 def _rest(engine: Backend, compared: Compared) -> tuple[ir.Table, ir.Table]:
     """Both sides of the linking as tables of the engine."""
-    everybody = engine.read_parquet(
-        f"{compared.registry}/*/*.parquet", table_name="everybody", hive_partitioning=False
-    )
+    everybody = engine.read_parquet(compared.registry, table_name="everybody")
     results = engine.read_parquet(compared.folder / RESULTS, table_name="results")
     here = engine.create_table("here", unidentified(everybody, results), temp=True)
     extract = compared.extract.table(engine)

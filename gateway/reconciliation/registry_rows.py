@@ -1,8 +1,9 @@
-"""The registry's people as files that an engine can compare: Parquet, one folder for each regency.
+"""The registry's people as a file that an engine can compare: Parquet, in the order of the database.
 
-They stream from the database through Arrow into DuckDB's partitioned writer, so memory does not grow with
-the registry. The files hold people: they MUST lie in a folder that only the gateway's user can enter, and be
-removed when the run is over; whoever calls this sees to both.
+They stream from the database through Arrow into DuckDB's writer, so memory does not grow with the registry.
+A file for each regency would: its writers keep rows of all of them, half a gigabyte for a million people.
+The file holds people: it MUST lie in a folder that only the gateway's user can enter, and be removed when
+the run is over; whoever calls this sees to both.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from gateway.database import Database
 from gateway.registry.tables import households, people
 
-# Where the regency of a person is not known; also the name of its folder.
+# Where the regency of a person is not known.
 NOWHERE = "-"
 _ROWS_AT_ONCE = 50_000
 _MEMORY = "400MB"
@@ -49,22 +50,20 @@ _CASTS = {
 }
 
 
-def export_registry(database: Database, folder: Path, region: str | None = None) -> int:
-    """Write everybody of the registry, or of a region, to `folder`/regency=CODE/*.parquet; how many.
+def export_registry(database: Database, file: Path, region: str | None = None) -> int:
+    """Write everybody of the registry, or of a region, to a Parquet file; how many.
 
     With a region come those elsewhere who hold a NIK of its people: whether one is held twice is a question
-    to the whole country. Raises StoreUnavailable. What is in the folder already is overwritten.
+    to the whole country. Raises StoreUnavailable. A file that is there already is overwritten.
     """
     statement = _everybody(region)
     names = ", ".join(f"{_CASTS.get(name, name)} AS {name}" for name in _COLUMNS)
     with database.reading() as connection, duckdb.connect(config={"temp_directory": ""}) as engine:
         engine.execute(f"SET memory_limit = '{_MEMORY}'; SET preserve_insertion_order = false")
-        # One thread: each would keep rows of every regency in memory until its files are worth writing.
-        engine.execute("SET threads = 1")
+        engine.execute("SET threads = 1")  # the database is what it waits for
         engine.register("rows", _streamed(connection, statement))
         written = engine.execute(
-            f"COPY (SELECT {names}, coalesce(left(region_code, 5), '{NOWHERE}') AS regency FROM rows)"  # noqa: S608 - our own names
-            f" TO '{folder}' (FORMAT parquet, PARTITION_BY (regency), OVERWRITE_OR_IGNORE)"
+            f"COPY (SELECT {names} FROM rows) TO '{file}' (FORMAT parquet)"  # noqa: S608 - our own names
         ).fetchone()
     return int(written[0]) if written else 0
 
@@ -122,11 +121,11 @@ def _copied(connection: Any, statement: Select[Any]) -> pa.RecordBatchReader:
 
 
 class _CopyReader(io.RawIOBase):
-    """A COPY of the driver as a file to read from."""
+    """A COPY of the driver as a file to read from. The driver hands over row by row; Arrow wants blocks."""
 
     def __init__(self, copy: Any) -> None:
         self._opened = copy
-        self._blocks = iter(copy.__enter__())
+        self._rows = iter(copy.__enter__())
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -134,12 +133,18 @@ class _CopyReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as the block at hand goes; 0 at the end."""
-        if not self._rest:
-            self._rest = memoryview(next(self._blocks, b""))
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken] = self._rest[:taken]
-        self._rest = self._rest[taken:]
+        """Fill the buffer to its end, unless there are no more rows; 0 at the end."""
+        taken = 0
+        while taken < len(buffer):
+            if not self._rest:
+                row = next(self._rows, None)
+                if row is None:
+                    break
+                self._rest = memoryview(row)
+            part = self._rest[: len(buffer) - taken]
+            buffer[taken : taken + len(part)] = part
+            self._rest = self._rest[len(part) :]
+            taken += len(part)
         return taken
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ class Death:
 
 
 def _deaths(count: int) -> Iterator[Death]:
-    """Every step, within the first exchange of a process and within later ones."""
+    """Every step, within the first exchange of a process and within later ones, in turn."""
     every = [Death(step, 1) for step in STEPS]
     every += [Death(step, 1, of_intent=True) for step in STEPS if step.startswith("audit_entries:")]
     for number in range(count):
@@ -83,7 +83,7 @@ def _deaths(count: int) -> Iterator[Death]:
             continue
         targeted = number - number // TARGETED_OF
         step = every[targeted % len(every)]
-        yield Death(step.step, 1 + targeted // len(every) % 3, step.of_intent)
+        yield Death(step.step, 1 + (targeted + targeted // len(every)) % 3, step.of_intent)
 
 
 @dataclass
@@ -206,9 +206,9 @@ def test_a_kill_at_any_step_leaves_no_answer_without_evidence_and_no_evidence_lo
         aftermath.refuse_unproven(answer, receipt)
     crowd.close()
     aftermath.close()
-    # Enough happened between the kills to mean something; how much does, is the machine's.
-    assert len(crowd.answers) > kills // 5
-    assert checkpoints > kills // 5
+    # Enough happened between the kills to mean something; how much more does, is the machine's.
+    assert len(crowd.answers) >= sum(death.exchange - 1 for death in _deaths(kills) if death.step in LOGGED)
+    assert checkpoints > 0
 
 
 def _refuse_surprise(death: Death, logged: Mapping[str, int], answered: int) -> None:

@@ -62,7 +62,7 @@ def completed(gateway: LivingGateway, staff: dict[str, dict[str, str]]) -> dict[
 def _submit(
     gateway: LivingGateway, staff: dict[str, dict[str, str]], key: str, **more: Any
 ) -> httpx.Response:
-    headers = {**staff["operator"], "Idempotency-Key": key}
+    headers = {**staff["operator"], "Idempotency-Key": f'"{key}"'}
     body = {"way": "extract", "extract": "dukcapil.csv", **more}
     return gateway.http.post(gateway.url + ADMIN, headers=headers, json=body)
 
@@ -97,6 +97,16 @@ def _entries(gateway: LivingGateway) -> list[dict[str, Any]]:
         said = [json.loads(text) for text in texts]
     database.close()
     return said
+
+
+def _acts(gateway: LivingGateway, name: str) -> list[dict[str, Any]]:
+    return [one for one in _entries(gateway) if one.get("act") == name]
+
+
+def _answer_with_key(gateway: LivingGateway, path: str, report: dict[str, Any]) -> httpx.Response:
+    proven = gateway.client("dinsos-jatim").credentials("POST", path)
+    headers = {**proven, "Idempotency-Key": '"the-answer-to-this"'}
+    return gateway.http.post(gateway.url + path, json=report, headers=headers)
 
 
 def _finding_of(gateway: LivingGateway, key: str) -> UUID:
@@ -196,6 +206,14 @@ def test_a_region_says_what_became_of_a_finding_and_that_is_on_record(gateway: L
     )
     act = next(one for one in _entries(gateway) if one.get("act") == "finding.answered")
     assert (act["actor"], act["object"], act["reason"]) == ("dinsos-jatim", f"finding/{own}", "460/112/2026")
+    before = len(_acts(gateway, "finding.answered"))
+    first, second = (_answer_with_key(gateway, f"{FINDINGS}/{own}/answer", report) for _ in range(2))
+    assert (first.status_code, second.headers["idempotency-replayed"]) == (200, "?1")
+    assert (second.content, second.headers["gapura-receipt"]) == (
+        first.content,
+        first.headers["gapura-receipt"],
+    )
+    assert len(_acts(gateway, "finding.answered")) == before + 1
     malformed = gateway.post(
         "dinsos-jatim", f"{FINDINGS}/{own}/answer", {**report, "reference": persona("eligible").nik}
     )
@@ -214,7 +232,7 @@ def test_only_operators_act_on_runs_and_what_is_over_stays_over(
 ) -> None:
     refused = gateway.http.post(
         gateway.url + ADMIN,
-        headers={**staff["auditor"], "Idempotency-Key": "another-key"},
+        headers={**staff["auditor"], "Idempotency-Key": '"another-key"'},
         json={"way": "live"},
     )
     assert (refused.status_code, refused.json()["code"]) == (403, "role_missing")
@@ -226,3 +244,7 @@ def test_only_operators_act_on_runs_and_what_is_over_stays_over(
     assert outside.status_code == 422
     assert _submit(gateway, staff, "a-fourth-key", extract="nothing.csv").status_code == 404
     assert gateway.http.post(gateway.url + ADMIN, headers=staff["operator"], json={}).status_code == 422
+    other_order = _submit(gateway, staff, "first-submission", region="35")
+    assert (other_order.status_code, other_order.json()["code"]) == (422, "idempotency_key_reused")
+    without = gateway.http.post(gateway.url + ADMIN, headers=staff["operator"], json={"way": "live"})
+    assert (without.status_code, without.json()["code"]) == (400, "idempotency_key_missing")
