@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import httpx
 from sqlalchemy import func, select
@@ -172,18 +172,39 @@ def refuse_taken_port(settings: Settings) -> None:
     raise Conflict(f"Port {settings.port} is in use: choose another with --port.")
 
 
-def start_gateway(settings: Settings) -> subprocess.Popen[bytes]:
-    """`gapura serve` as a process of its own, its log in the home folder; returns when it is ready.
+class Process(Protocol):
+    """What is asked of a served gateway: whether it is gone, and that it be."""
 
-    Raises GapuraError when the port is taken or the gateway does not come up.
-    """
-    log = settings.home / "gateway.log"
-    environment = {**os.environ, **settings.environment()}
-    refuse_taken_port(settings)
+    def poll(self) -> int | None:
+        """Its status when it is gone, None while it lives."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def wait(self) -> int:
+        """Wait until it is gone; its status."""
+
+
+Served = TypeVar("Served", bound=Process)
+
+
+def serve(environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """`gapura serve` as a process of its own, which adds what it says to a log."""
     with log.open("ab") as file:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "gateway", "serve"], stdout=file, stderr=file, env=environment
         )
+
+
+def start_gateway(settings: Settings, begin: Callable[[Mapping[str, str], Path], Served]) -> Served:
+    """A served gateway, its log in the home folder; returns when it is ready.
+
+    `begin` is `serve`, or does the same in another way. Raises GapuraError when the port is taken or the
+    gateway does not come up.
+    """
+    log = settings.home / "gateway.log"
+    refuse_taken_port(settings)
+    process = begin({**os.environ, **settings.environment()}, log)
     waited_until = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < waited_until:
         if process.poll() is not None:

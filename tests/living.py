@@ -26,6 +26,7 @@ from gateway import demo
 from gateway.cli import main
 from gateway.oauth.client import GatewayClient
 from gateway.settings import Settings, load_settings
+from tests import nursery
 
 
 def free_port() -> int:
@@ -47,7 +48,7 @@ class LivingGateway:
 
     settings: Settings
     http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | nursery.Forked | None = None
     _clients: dict[str, GatewayClient] = field(default_factory=dict)
 
     @property
@@ -59,7 +60,9 @@ class LivingGateway:
         return (self.settings.home / "gateway.log").read_text(encoding="utf-8")
 
     def start(self) -> None:
-        self.process = demo.start_gateway(self.settings)
+        # Several workers begin with interpreters of their own, as prometheus_client needs it.
+        begin = nursery.serve if self.settings.workers == 1 else demo.serve
+        self.process = demo.start_gateway(self.settings, begin)
 
     def stop(self, with_signal: int = signal.SIGTERM) -> None:
         if self.process is not None:

@@ -106,9 +106,10 @@ def difference(
     names: Mapping[str, str],
 ) -> Difference:
     """How `new` differs from `old`, each read among the texts in force; None is the absence of a text."""
-    before, after = (
-        None if text is None else _readable(candidate(kind, name, text, texts), reader) for text in (old, new)
-    )
+    after = _readable(candidate(kind, name, new, texts), reader)
+    before = after if old == new else None
+    if old is not None and old != new:
+        before = _readable(candidate(kind, name, old, texts), reader)
     readable = after is not None and (old is None or before is not None)
     lines = difflib.unified_diff(
         (old or b"").decode().splitlines(), new.decode().splitlines(), "before", "after", lineterm="", n=1

@@ -70,7 +70,7 @@ def _demonstrate(settings: Settings, sources: Training, *, once: bool) -> None:
     """Serve and walk through, until the end of the tour or Ctrl-C."""
     from gateway import demo as stage  # noqa: PLC0415 - as above
 
-    gateway = stage.start_gateway(settings)
+    gateway = stage.start_gateway(settings, stage.serve)
     for ending in (signal.SIGINT, signal.SIGTERM):
         # `kill` must end the gateway with the demo, as Ctrl-C does; and a shell that starts the demo in the
         # background lets it ignore SIGINT unless it says otherwise.

@@ -23,6 +23,7 @@ MEASURES: Mapping[str, str] = {
     "memory": "memory",
     "growth": "growth",
     "soak": "soak",
+    "size": "size",
 }
 
 

@@ -25,18 +25,25 @@ def _environment(home: Path) -> dict[str, str]:
     return {**without_gapura_variables(), "GAPURA_HOME": str(home), "COLUMNS": "200"}
 
 
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home after the demo's first start, and what that said; later starts go on in it."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    return home, _toured(home)
+
+
+def _toured(home: Path) -> str:
+    return subprocess.run(
+        _demo(free_port(), "--once"), capture_output=True, text=True, env=_environment(home), check=True
+    ).stdout
+
+
 def test_the_tour_shows_every_kind_of_answer_and_ends_and_a_second_start_keeps_what_is_there(
-    tmp_path: Path,
+    toured: tuple[Path, str],
 ) -> None:
-    home = tmp_path / "home"
-    for start in ("first", "second"):
-        done = subprocess.run(
-            _demo(free_port(), "--once"),
-            capture_output=True,
-            text=True,
-            env=_environment(home),
-            check=True,
-        )
+    home, first = toured
+    second = _toured(home)
+    for start, said in (("first", first), ("second", second)):
         for expected in (
             '"decision": "eligible"',
             '"decision": "ineligible"',
@@ -49,27 +56,28 @@ def test_the_tour_shows_every_kind_of_answer_and_ends_and_a_second_start_keeps_w
             "is switched off",
             "asking until the gateway has found the source to be back",
         ):
-            assert expected in done.stdout, (start, expected)
-    assert "from an earlier start" in done.stdout
+            assert expected in said, (start, expected)
+    assert "from an earlier start" not in first
+    assert "from an earlier start" in second
     # Whoever goes on in this folder finds the demo's sources without naming them.
     assert load_settings({"GAPURA_HOME": str(home)}).sources_file == home / "sources.toml"
 
 
-def test_keys_and_database_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    subprocess.run(_demo(free_port(), "--once"), capture_output=True, env=_environment(home), check=True)
-    secret = [*(home / "keys").iterdir(), *(home / "demo-consumers").iterdir()]
+def test_keys_and_database_are_readable_by_their_owner_alone(toured: tuple[Path, str]) -> None:
+    home, _ = toured
+    secret = [path for name in ("keys", "demo-consumers") for path in (home / name).iterdir()]
     assert secret
     assert {path.stat().st_mode & 0o777 for path in secret if path.is_file()} == {0o600}
     assert home.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_told_to_stop_and_takes_the_gateway_with_it(tmp_path: Path, stop: int) -> None:
+def test_it_serves_until_it_is_told_to_stop_and_takes_the_gateway_with_it(
+    toured: tuple[Path, str], stop: int
+) -> None:
+    home, _ = toured
     port = free_port()
-    demo = subprocess.Popen(
-        _demo(port), stdout=subprocess.PIPE, text=True, env=_environment(tmp_path / "home")
-    )
+    demo = subprocess.Popen(_demo(port), stdout=subprocess.PIPE, text=True, env=_environment(home))
     assert demo.stdout is not None
     said = ""
     for line in demo.stdout:
@@ -77,7 +85,7 @@ def test_it_serves_until_it_is_told_to_stop_and_takes_the_gateway_with_it(tmp_pa
         if "Serving until" in line:
             break
     assert f"http://127.0.0.1:{port}/console" in said
-    for file in (tmp_path / "home" / "demo-staff").iterdir():
+    for file in (home / "demo-staff").iterdir():
         assert f"{file.stem:<10} {file.read_text()}" in said
     assert httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code == 200
     os.kill(demo.pid, stop)

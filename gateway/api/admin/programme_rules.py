@@ -22,6 +22,8 @@ from policies.conditions import ProgrammeRule, parse_programme
 from policies.dictionary import Text
 from policies.errors import PolicyError
 
+_NAMED = 50
+
 
 class ClauseOut(BaseModel):
     """One condition: what it asks (with the value that counts today), why, and on which legal source."""
@@ -69,7 +71,8 @@ class RuleOut(BaseModel):
     title: BothLanguages
     clauses: list[ClauseOut]
     parameters: list[ParameterOut]
-    asked_under: list[AskedUnder]
+    asked_under: list[AskedUnder] = Field(description=f"At most {_NAMED} agreements in force.")
+    asked_under_more: int = Field(description="How many more there are.")
 
 
 def add_rule_route(
@@ -95,6 +98,7 @@ def add_rule_route(
 
 
 def _rule_out(rule: ProgrammeRule, number: int, book: AgreementBook, today: date) -> RuleOut:
+    asked_under = _asked_under(rule.programme, book, today)
     return RuleOut(
         programme=rule.programme,
         version=number,
@@ -121,7 +125,8 @@ def _rule_out(rule: ProgrammeRule, number: int, book: AgreementBook, today: date
             )
             for name in rule.parameters
         ],
-        asked_under=_asked_under(rule.programme, book, today),
+        asked_under=asked_under[:_NAMED],
+        asked_under_more=max(0, len(asked_under) - _NAMED),
     )
 
 

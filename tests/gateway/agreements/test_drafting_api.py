@@ -262,6 +262,7 @@ def test_a_rule_is_told_in_words_with_the_days_of_its_parameters(desk: Desk) -> 
         ("2025-02-05", None, "present")
     ]
     assert told["asked_under"][0]["reasons"]
+    assert told["asked_under_more"] == 0
 
 
 def test_the_dictionary_and_regions_are_found(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,10 @@ class Office:
             app.include_router(router(self.desk))
         return app
 
+    @cached_property
+    def _served(self) -> FastAPI:
+        return self.app()  # making one takes a good part of a second
+
     def close(self) -> None:
         """Let go of the identity provider, where there is one."""
         self.desk.close()
@@ -119,7 +124,7 @@ class Office:
     def browser(self) -> httpx.Client:
         """Somebody's browser: it keeps cookies as browsers do, and follows no redirect by itself."""
         return httpx.Client(
-            transport=InProcess(self.app()), base_url=self.origin, headers={"Accept-Language": "en"}
+            transport=InProcess(self._served), base_url=self.origin, headers={"Accept-Language": "en"}
         )
 
     def signed_in(self, staff_id: str, password: str = PASSWORD) -> httpx.Client:
