@@ -30,6 +30,7 @@ trap 'rm -rf "$prefix"; [ ! -e "$prefix.before" ] || mv "$prefix.before" "$prefi
 "$python" -m venv "$prefix"
 "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$root/deploy/requirements.txt"
 "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index "$root"
+install -D -m 0644 "$root/deploy/sbom.cdx.json" "$prefix/share/gapura/sbom.cdx.json"
 "$prefix/bin/gapura" --help >/dev/null
 trap - EXIT
 rm -rf "$prefix.before"

@@ -30,6 +30,8 @@ command -v mapserv >/dev/null || (debian_packages cgi-mapserver) || true
 command -v java >/dev/null || (debian_packages openjdk-17-jre-headless) || true
 [ -x /usr/sbin/pgbouncer ] || (debian_packages pgbouncer) || true
 command -v chromium >/dev/null || (debian_packages chromium) || true
+command -v promtool >/dev/null || (debian_packages prometheus) || true
+command -v ip >/dev/null || (debian_packages iproute2) || true
 [ -e /usr/lib/nginx/modules/ngx_http_js_module.so ] || (debian_packages nginx libnginx-mod-http-js) || true
 wait "$koop"
 
@@ -43,4 +45,4 @@ run mypy
 # Tests must not see the settings of whoever runs them.
 for name in $(env | sed -n 's/^\(GAPURA_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 # Half of what the tests do is waiting: four of them keep two cores busy.
-run pytest -n 4 --dist loadscope "$@"
+run pytest -n 4 --dist loadscope --no-loadscope-reorder "$@"

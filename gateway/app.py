@@ -20,7 +20,7 @@ from gateway.agreements.preview import Preview
 from gateway.agreements.replay import Replay
 from gateway.agreements.store import PolicyStore
 from gateway.agreements.trials import Trials
-from gateway.api import documentation, problems
+from gateway.api import documentation, problems, security_txt
 from gateway.api.admin.acts import act_router
 from gateway.api.admin.consumer_health import consumer_health_router
 from gateway.api.admin.consumer_keys import consumer_key_router
@@ -33,6 +33,7 @@ from gateway.api.admin.gateway import gateway_router
 from gateway.api.admin.likely_persons import likely_person_router
 from gateway.api.admin.limits import limits_router
 from gateway.api.admin.log_checks import log_router
+from gateway.api.admin.maintenance import maintenance_router
 from gateway.api.admin.maps import map_router
 from gateway.api.admin.overview import overview_router
 from gateway.api.admin.policies import policy_router
@@ -64,6 +65,7 @@ from gateway.audit.checks import LogChecks
 from gateway.audit.entry import SubjectHasher
 from gateway.audit.log import AuditLog
 from gateway.audit.transparency import TransparentLog, open_log
+from gateway.conduct import Conduct, open_conduct
 from gateway.console.app import console_routes
 from gateway.database import Database
 from gateway.errors import SettingsInvalid
@@ -71,7 +73,7 @@ from gateway.exchange import Exchange
 from gateway.installation import open_keys
 from gateway.keys import Keys
 from gateway.limits.ledger import LimitLedger
-from gateway.migrations import is_current
+from gateway.migrations import fits
 from gateway.oauth.bearer import BearerCheck
 from gateway.oauth.certificates import ClientCertificates
 from gateway.oauth.consumers import ConsumerStore
@@ -85,8 +87,9 @@ from gateway.registry.connector import RegistryConnector
 from gateway.registry.existing.connector import ExistingRegistry, open_existing_registry
 from gateway.registry.existing.connector import provided_by as provided_by_mapping
 from gateway.registry.existing.mapping import read_mapping
+from gateway.replica import Reports, open_reports
 from gateway.rights.opening import Rights, open_rights
-from gateway.serving import readiness_checks, serving, source_words
+from gateway.serving import open_tracing, readiness_checks, serving, source_words, vitals
 from gateway.settings import Settings, load_settings
 from gateway.signatures.edge import SignedAnswers, SignedBearerCheck
 from gateway.sources.folder import Sources, build_sources
@@ -128,6 +131,8 @@ class Services:
     trials: Trials
     overview: Overview
     staff: StaffDesk
+    reports: Reports
+    conduct: Conduct
     telemetry: Telemetry
     clock: Clock
 
@@ -142,6 +147,7 @@ class Services:
         self.bearer.close()
         self.staff.close()
         self.database.close()
+        self.telemetry.close()
 
 
 def utc_now() -> datetime:
@@ -154,18 +160,19 @@ def build_services(
 ) -> Services:
     """Open the database and the keys, load the policies, wire the rest.
 
-    Raises SettingsInvalid when the schema is not current or an agreement needs a field that no source
-    provides, PolicyError when a policy file is wrong, StoreUnavailable when the database is out of reach.
+    Raises SettingsInvalid when this code cannot serve on the schema or an agreement needs a field that no
+    source provides, PolicyError when a policy file is wrong, StoreUnavailable when the database is out of
+    reach.
     """
-    telemetry = Telemetry(settings.log_level)
+    telemetry = Telemetry(settings.log_level, open_tracing(settings))
     database = Database(settings.effective_database_url, direct_url=settings.database_direct_url)
-    if database.is_missing() or not is_current(database):
+    if database.is_missing() or not fits(database):
         raise SettingsInvalid(["The database schema is not current: run `gapura migrate` first"])
     keys = open_keys(database, settings.home / "keys", settings.key_source)
     policies = LivePolicies.opened(database, PolicyStore(database, clock), settings.policies)
     book = policies.present
     registry = _open_registry(settings, database, keys, telemetry)
-    outside = build_sources(settings.sources_file, database, clock, telemetry.event)
+    outside = build_sources(settings.sources_file, database, clock, telemetry.event, watch=telemetry.attempt)
     areas = AreasConnector(database)
     sources = with_unconfigured(book, [registry], (areas, *outside.connectors, *sources), clock())
     check_provided(book, [registry, *sources])
@@ -201,6 +208,7 @@ def build_services(
         simulated=outside.simulated,
     )
     staff = open_staff_desk(settings, database, keys, clock)
+    reports = open_reports(settings, database, clock, telemetry.event)
     preview = Preview(
         database=database,
         registry=registry,
@@ -238,11 +246,14 @@ def build_services(
             policies=policies,
             clock=clock,
             timeout_s=settings.exchange_timeout_s,
+            reports=reports,
         ),
         open_reconciling(settings, database, registry, names.keyring.of, audit, limits, keys, clock),
         Trials(preview, Replay(database, consumers, clock), Explanations(database)),
         open_overview(database, limits, clock),
         staff,
+        reports,
+        open_conduct(settings, database, keys, telemetry, clock),
         telemetry,
         clock,
     )
@@ -264,11 +275,19 @@ def build_app(services: Services) -> ASGIApp:
     for router in (exchanges, *others, *_staff_routes(services)):
         app.include_router(router)
     app.include_router(
-        health_router(readiness_checks(services), lambda: source_words(services), services.telemetry)
+        health_router(
+            readiness_checks(services),
+            lambda: source_words(services),
+            services.telemetry,
+            vitals(services),
+            services.conduct.maintenance,
+        )
     )
     direct = Direct(app, exchanges, MEMBER_NAMES)
-    signed = SignedAnswers(direct, keyring=services.log.keyring, clock=services.clock)
-    served = Edge(signed, telemetry=services.telemetry, max_body_bytes=services.settings.max_body_bytes)
+    once = services.conduct.with_keys(direct, app)
+    signed = SignedAnswers(once, keyring=services.log.keyring, clock=services.clock)
+    most = services.settings.max_body_bytes
+    served = Edge(services.conduct.before(signed), telemetry=services.telemetry, max_body_bytes=most)
     app.router.routes += console_routes(served)
     return served
 
@@ -283,6 +302,7 @@ def _consumers_routes(services: Services) -> Iterator[APIRouter]:
     yield agreement_router(policies, bearer, clock)
     yield usage_router(policies, bearer, services.limits, clock)
     yield transparency_router(services.log, services.database, bearer, services.keys.audit_key, clock)
+    yield security_txt.router(services.settings, clock)
     yield oauth_router(
         database=services.database,
         keys=services.keys,
@@ -298,8 +318,11 @@ def _staff_routes(services: Services) -> Iterator[APIRouter]:
     check, clock = services.staff.check, services.clock
     yield session_router(services.staff)
     yield staff_router(services.staff)
+    yield maintenance_router(services.conduct.orders, services.conduct.maintenance, check, clock)
     yield token_router(services.staff)
-    yield rights_admin_router(services.rights, services.policies, services.database, check, clock)
+    yield rights_admin_router(
+        services.rights, services.policies, services.database, services.reports, check, clock
+    )
     yield reversal_router(services.names.reversals, check)
     yield likely_person_router(services.reconciling.likely, services.reconciling.rules, check)
     yield reconciliation_router(services.reconciling, check, clock)
@@ -345,8 +368,9 @@ def _log_routes(services: Services) -> Iterator[APIRouter]:
     identity = identity_in(services.consumers)
     evidence = Evidence(database, log, services.keys.audit_key, identity, clock)
     checks = LogChecks(database, log.keyring.verifiers, clock)
-    yield exchange_log_router(database, services.policies, services.trials.explain, evidence, check)
-    yield act_router(database, evidence, check)
+    reports = services.reports
+    yield exchange_log_router(database, reports, services.policies, services.trials.explain, evidence, check)
+    yield act_router(database, reports, evidence, check)
     yield log_router(log, database, checks, check, clock)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from gateway.spans import Open, present, shared
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -31,14 +33,14 @@ class NaturalBatch(Generic[Item, Result]):
     ) -> None:
         self._run = run
         self._limit = limit
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[tuple[Item, asyncio.Future[Result], tuple[Open, ...]]] = deque()
         self._pump: asyncio.Task[None] | None = None
 
     async def __call__(self, item: Item) -> Result:
         """Give the result of `item`, after the batch that holds it has ended."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append((item, future))
+        self._waiting.append((item, future, present()))
         if self._pump is None:
             self._pump = loop.create_task(self._drain())
         return await future
@@ -47,12 +49,13 @@ class NaturalBatch(Generic[Item, Result]):
         try:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
-                items = [item for item, _ in batch]
+                items = [item for item, _, _ in batch]
                 try:
-                    results = await self._run(items)
+                    with shared(opened for _, _, opened in batch):
+                        results = await self._run(items)
                 except Exception as error:  # noqa: BLE001 - handed to the callers, who wait for it
                     results = [error] * len(batch)
-                for (_, future), result in zip(batch, results, strict=True):
+                for (_, future, _), result in zip(batch, results, strict=True):
                     if future.done():
                         continue
                     if isinstance(result, Exception):

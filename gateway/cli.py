@@ -20,6 +20,9 @@ _COMMANDS = {
     "ask": "exchange:ask",
     "serve": "serving:serve",
     "migrate": "serving:migrate",
+    "maintenance": "maintenance",
+    "backup": "backup",
+    "restore": "restore",
     "simulate": "simulate:simulate",
     "consumers": "consumers",
     "agreements": "agreements",
@@ -33,6 +36,7 @@ _COMMANDS = {
     "rights": "rights",
     "areas": "areas",
     "reconcile": "reconcile",
+    "doctor": "doctor:doctor",
 }
 
 

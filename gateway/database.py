@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,12 @@ from sqlalchemy import (
 )
 from sqlalchemy import exc as sqlalchemy_exc
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.types import TypeEngine
 
 from gateway.errors import StoreUnavailable
+from gateway.spans import span
 
 metadata = MetaData(
     naming_convention={
@@ -52,7 +54,17 @@ metadata = MetaData(
 
 # Longer than the longest import chunk holds SQLite's single write lock.
 _SQLITE_BUSY_TIMEOUT_S = 30
-CONNECT_TIMEOUT_S = 5
+# Of a replica that is not promoted yet, or of a primary that is none any more.
+_READ_ONLY_SQLSTATE = "25006"
+# What libpq does where the URL does not say otherwise. A machine that lost its power says nothing more:
+# without these, whoever waits for its answer would wait for a quarter of an hour.
+_PATIENCE: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -142,7 +154,7 @@ class Database:
 
         Raises StoreUnavailable when the database cannot be reached.
         """
-        with _outages_named(), self.engine.connect() as connection:
+        with span("trip", to="reading"), _outages_named(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -153,11 +165,12 @@ class Database:
         lose the last commits at a power cut (never at a process's death), in exchange for not waiting:
         meant for replay marks, which live for two minutes. Raises StoreUnavailable.
         """
-        with _outages_named():
+        with span("trip", to="unit of work"), _outages_named():
             if self._write_lock is None:
                 with self.engine.begin() as connection:
                     if not durable:
                         connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+                    _accompany(connection, durable=durable)
                     yield connection
                 return
             with self._write_lock, self.engine.connect() as connection:
@@ -166,6 +179,7 @@ class Database:
                 connection.info["begin"] = "BEGIN IMMEDIATE"
                 try:
                     with connection.begin():
+                        _accompany(connection, durable=durable)
                         yield connection
                 finally:
                     connection.info.pop("begin", None)
@@ -182,6 +196,33 @@ class Database:
         self.session_engine.dispose()
 
 
+_companion: ContextVar[Callable[[Connection], None] | None] = ContextVar("companion", default=None)
+
+
+@contextmanager
+def accompanied_by(write: Callable[[Connection], None]) -> Iterator[None]:
+    """Have `write` called first in each durable unit of work of this context and of threads that it calls.
+
+    What it writes is committed with the rest or not at all; what it raises, the unit of work raises.
+    """
+    token = _companion.set(write)
+    try:
+        yield
+    finally:
+        _companion.reset(token)
+
+
+def _accompany(connection: Connection, *, durable: bool) -> None:
+    write = _companion.get()
+    if durable and write is not None:
+        write(connection)
+
+
+def patience(url: URL) -> dict[str, Any]:
+    """How long a connection to PostgreSQL waits for a machine that may be gone, as libpq's parameters."""
+    return {name: value for name, value in _PATIENCE.items() if name not in url.query}
+
+
 def _with_driver(url: str) -> URL:
     parsed = make_url(url)
     if parsed.drivername in {"postgresql", "postgres"}:
@@ -190,12 +231,24 @@ def _with_driver(url: str) -> URL:
 
 
 def _postgres_engine(url: URL, pool_size: int, *, may_prepare: bool = True) -> Engine:
-    connecting: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
+    connecting = patience(url)
     if not may_prepare:
         connecting["prepare_threshold"] = None
-    return create_engine(
+    engine = create_engine(
         url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=connecting
     )
+    event.listen(engine, "handle_error", _leave_a_replica)
+    return engine
+
+
+def _leave_a_replica(context: ExceptionContext) -> None:
+    """Give up a connection to a server that takes no writes: the primary is, or will be, another."""
+    if _is_read_only(context.original_exception):
+        context.is_disconnect = True
+
+
+def _is_read_only(error: BaseException | None) -> bool:
+    return getattr(error, "sqlstate", None) == _READ_ONLY_SQLSTATE
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -230,3 +283,7 @@ def _outages_named() -> Iterator[None]:
         sqlalchemy_exc.TimeoutError,
     ) as error:
         raise StoreUnavailable("The database did not answer; nothing was changed.") from error
+    except sqlalchemy_exc.InternalError as error:
+        if not _is_read_only(error.orig):
+            raise
+        raise StoreUnavailable("The database takes no writes now; nothing was changed.") from error

@@ -3,6 +3,7 @@
     GapuraError
     ├── BadInput                  the caller can mend it; says what, where, expected, got, what to do
     │   ├── BodyTooLarge          the request's body exceeds the limit
+    │   ├── IdempotencyKeyReused  the key belongs to another request of the same caller
     │   ├── SettingsInvalid       all problems of the settings at once
     │   ├── Unfit                 what was given has problems, all of them told at once
     │   ├── PreconditionMissing   a change does not say which state it was made from
@@ -64,6 +65,12 @@ class BodyTooLarge(BadInput):
     """The request's body exceeds the limit that the operator set."""
 
     code = "body_too_large"
+
+
+class IdempotencyKeyReused(BadInput):
+    """An `Idempotency-Key` came with another request than the one that it was first used for."""
+
+    code = "idempotency_key_reused"
 
 
 class SettingsInvalid(BadInput):

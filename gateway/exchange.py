@@ -9,9 +9,12 @@ outside source about anybody who is out of the agreement's scope.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from types import MappingProxyType
 from uuid import UUID
 
 from connectors.base import Connector, NotFound, Outcome, Record, Subject
@@ -25,6 +28,7 @@ from gateway.gate import Gate, NoteLimits, Question, unnoted
 from gateway.limits.ledger import LimitLedger
 from gateway.oauth.consumers import Consumer
 from gateway.sandbox import only_synthetic, sandbox_sources
+from gateway.spans import span
 from gateway.subjects import AskedSubject, complete, identify, told_to, within_scope
 from policies.agreement import AgreementBook
 from policies.decide import Plan
@@ -32,15 +36,24 @@ from policies.pseudonym import SectorKeys
 
 __all__ = ["Answer", "AskedSubject", "Exchange", "NoteLimits", "Question"]
 
+_NONE: Mapping[str, int] = MappingProxyType({})
+# As many as `policies.decide` keeps.
+_PLANS_KEPT = 2048
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What leaves: the exact bytes whose hash is in the log, each subject's outcome, and the entry itself."""
+    """What leaves: the exact bytes whose hash is in the log, each subject's outcome, and the entry itself.
+
+    For the metrics: how many fields were `withheld`, by why, and which were `unavailable` of anybody.
+    """
 
     exchange_id: UUID
     body: bytes
     outcomes: Sequence[str]
     logged: Sealed
+    withheld: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    unavailable: frozenset[str] = frozenset()
 
 
 class Exchange:
@@ -96,13 +109,15 @@ class Exchange:
         in_reach = [within_scope(outcome, plan) for outcome in seen]
         people = await self._ask_sources(in_reach, plan, sources, on_date, deadline, evidence, hashes)
 
-        findings = [
-            assess(plan, asked.ref, asked.claims, person, on_date, keys.current if keys else None)
-            for asked, person in zip(question.subjects, people, strict=True)
-        ]
-        dates = dates_of(plan, findings)
-        body = render(evidence.exchange_id, now, on_date, plan, findings, dates, sandbox=consumer.sandbox)
+        with span("judge", subjects=len(people)):
+            findings = [
+                assess(plan, asked.ref, asked.claims, person, on_date, keys.current if keys else None)
+                for asked, person in zip(question.subjects, people, strict=True)
+            ]
+            dates = dates_of(plan, findings)
+            body = render(evidence.exchange_id, now, on_date, plan, findings, dates, sandbox=consumer.sandbox)
         counted = [finding.outcome for finding in findings]
+        unavailable = _unavailable(people)
         logged = await self._audit.append(
             evidence.answer(
                 self._clock(),
@@ -111,10 +126,10 @@ class Exchange:
                 hashes,
                 counted,
                 as_of=dates.common,
-                unavailable=_unavailable(people),
+                unavailable=unavailable,
             )
         )
-        return Answer(evidence.exchange_id, body, counted, logged)
+        return Answer(evidence.exchange_id, body, counted, logged, _withheld(plan), unavailable)
 
     async def _ask_registry(
         self,
@@ -129,9 +144,10 @@ class Exchange:
         fields = plan.needs & self._registry.provides
         for source in sources:
             fields |= source.needs | {"nik"}  # other sources know people by nothing else
-        answers = iter(
-            await self._registry.fetch(identified, fields, on_date, deadline) if identified else ()
-        )
+        with span("registry", subjects=len(identified)):
+            answers = iter(
+                await self._registry.fetch(identified, fields, on_date, deadline) if identified else ()
+            )
         return [None if subject is None else next(answers) for subject in subjects]
 
     def _needed_sources(self, plan: Plan, consumer: Consumer) -> list[Connector]:
@@ -157,7 +173,9 @@ class Exchange:
                 await self._audit.append(evidence.intent(self._clock(), plan, outside, hashes))
             said = await asyncio.gather(
                 *(
-                    source.fetch(told_to(source, records), plan.needs & source.provides, on_date, deadline)
+                    _fetched(
+                        source, told_to(source, records), plan.needs & source.provides, on_date, deadline
+                    )
                     for source in sources
                 )
             )
@@ -179,6 +197,19 @@ class Exchange:
         if isinstance(outcome, Record):
             return self._hasher.person(outcome.person_id)
         return self._hasher.identifier(asked.nik or asked.pseudonym or "")
+
+
+async def _fetched(
+    source: Connector, subjects: Sequence[Subject], fields: frozenset[str], on_date: date, deadline: float
+) -> Sequence[Outcome]:
+    with span("source", source=source.name, subjects=len(subjects)):
+        return await source.fetch(subjects, fields, on_date, deadline)
+
+
+@lru_cache(maxsize=_PLANS_KEPT)
+def _withheld(plan: Plan) -> Mapping[str, int]:
+    """How many fields a plan withholds, by why."""
+    return Counter(entry.code for entry in plan.withheld)
 
 
 def _unavailable(people: Iterable[Person | Unanswered]) -> frozenset[str]:

@@ -21,6 +21,7 @@ from gateway.limits import wording
 from gateway.limits.budget import Meter, Refusal, Spent
 from gateway.limits.ledger import LimitLedger
 from gateway.oauth.consumers import Consumer
+from gateway.spans import spanned
 from gateway.subjects import AskedSubject
 from policies.agreement import AgreementBook
 from policies.decide import ConsumerTerms, Deny, Plan, Request, decide
@@ -76,6 +77,7 @@ class Gate:
             sandbox=consumer.sandbox,
         )
 
+    @spanned("decide")
     async def permitted(
         self,
         consumer: Consumer,
@@ -109,6 +111,7 @@ class Gate:
             verdict.detail, code=verdict.code, remedy=verdict.remedy, exchange_id=evidence.exchange_id
         )
 
+    @spanned("limit")
     async def spent(
         self, plan: Plan, subjects: Sequence[Subject | None], evidence: Evidence, note: NoteLimits
     ) -> Spent:

@@ -18,6 +18,9 @@ from gateway.errors import SettingsInvalid
 # deploy/postgresql/roles.sql makes them.
 SERVING, ERASING, REPORTING = "gapura_serving", "gapura_erasing", "gapura_reporting"
 
+# Where the migration that divided the log put its months.
+MONTHS_SCHEMA = "audit_by_month"
+
 _KEEP = ("SELECT", "INSERT")
 _CHANGE = (*_KEEP, "UPDATE", "DELETE")
 # What the serving role may do where it may not do all.
@@ -27,7 +30,7 @@ _SERVING_ONLY: Mapping[str, tuple[str, ...]] = {
     "audit_pending": (*_KEEP, "DELETE"),  # a leaf that got its place in the tree leaves the waiting line
     "audit_tiles": (*_KEEP, "UPDATE"),  # the last one of each level grows
     "audit_checkpoints": _KEEP,
-    "audit_cosignatures": (*_KEEP, "DELETE"),  # a witness's newer one takes the place of its older
+    "audit_cosignatures": (*_KEEP, "UPDATE (at, line)"),  # a witness's newer one takes its older one's place
     "audit_witnesses": _KEEP,
     "audit_documents": _KEEP,
     "audit_identity": _KEEP,
@@ -35,15 +38,19 @@ _SERVING_ONLY: Mapping[str, tuple[str, ...]] = {
     "audit_shapes": (*_KEEP, "UPDATE"),  # counted up
     "audit_facets": _KEEP,
     "audit_listed": _KEEP,
+    "audit_months": ("SELECT",),  # made and begun by functions of the owner
     "audit_checks": _CHANGE,  # which checks of the log were made, and how far they are
     "audit_subjects": _KEEP,
     "audit_subjects_progress": (*_KEEP, "UPDATE"),
     "alembic_version": ("SELECT",),
+    "schema_floor": ("SELECT",),
     "installation": _KEEP,
     "policy_acts": _KEEP,
     "nik_changes": _KEEP,
     "reconciliation_changes": _KEEP,
 }
+# Evidence: whoever serves adds to these tables, and neither changes nor removes a row.
+EVIDENCE_KEPT = frozenset(name for name, may in _SERVING_ONLY.items() if may == _KEEP)
 # What an order of erasure and an index made anew need beyond serving.
 _ERASING_ALSO: Mapping[str, tuple[str, ...]] = {
     "audit_entries": ("UPDATE (entry, subjects, blind)",),
@@ -87,7 +94,20 @@ def grants(tables: Iterable[str]) -> Iterator[str]:
             yield f'GRANT {", ".join(_ERASING_ALSO[name])} ON "{name}" TO {ERASING}'
         if name in _REPORTING_READS:
             yield f'GRANT SELECT ON "{name}" TO {REPORTING}'
-    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {SERVING}"
+    # SELECT: how far the numbers of entries are says whether they left their months.
+    yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {SERVING}"
+    if "audit_months" in names:
+        yield from _of_months()
+
+
+def _of_months() -> Iterator[str]:
+    """Nobody comes to a month of the log but through the whole, whose rights are then asked."""
+    everybody = f"PUBLIC, {SERVING}, {ERASING}, {REPORTING}"
+    yield f"REVOKE ALL ON SCHEMA {MONTHS_SCHEMA} FROM {everybody}"
+    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA {MONTHS_SCHEMA} FROM {everybody}"
+    for function in ("make_audit_months(date)", "begin_audit_month(date)"):
+        yield f"REVOKE ALL ON FUNCTION {function} FROM {everybody}"
+        yield f"GRANT EXECUTE ON FUNCTION {function} TO {SERVING}"
 
 
 def grant(database: Database) -> int:

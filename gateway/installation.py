@@ -26,6 +26,11 @@ installation = Table(
 _ONLY = 1
 
 
+def mark_of(keys: Keys) -> str:
+    """By what a database recognises the keys that it was begun with."""
+    return hashlib.sha256(keys.derive("installation mark")).hexdigest()
+
+
 def open_keys(database: Database, folder: Path, source: Path | None = None) -> Keys:
     """Open the keys that this database was begun with; a new database is bound to those that are given.
 
@@ -41,7 +46,7 @@ def open_keys(database: Database, folder: Path, source: Path | None = None) -> K
             [f"This database was begun with keys that are not in {folder}: put them back from the backup"]
         )
     keys = Keys.open(folder, master)
-    mark = hashlib.sha256(keys.derive("installation mark")).hexdigest()
+    mark = mark_of(keys)
     if bound_to is None:
         with database.unit_of_work() as connection:
             if connection.execute(select(installation.c.keys_mark)).scalar() is None:

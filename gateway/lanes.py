@@ -20,8 +20,9 @@ from sqlalchemy import Connection
 from sqlalchemy.sql.elements import ClauseElement
 
 from gateway.batching import OneThread
-from gateway.database import CONNECT_TIMEOUT_S, Database
+from gateway.database import Database, patience
 from gateway.errors import StoreUnavailable
+from gateway.spans import span
 
 Result = TypeVar("Result")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -39,6 +40,8 @@ class Last(tuple[Step, ...]):
 Procedure: TypeAlias = Generator[Sequence[Step], Sequence[Rows], Result]
 
 _CONNECTION_GONE = "The database did not answer; nothing was changed."
+# The last is a replica that is not promoted yet, or a primary that is none any more.
+_OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _BEGIN, _COMMIT = b"BEGIN", b"COMMIT"
 # Many times the statements of a lane; the registry's come from agreements, and go with them.
 _TEXTS_KEPT = 1024
@@ -67,7 +70,7 @@ def open_lane(database: Database, name: str, *, writes: bool = True, durable: bo
     if database.is_sqlite:
         lane = _SqliteLane(database, name, writes=writes)
     else:
-        lane = _PostgresLane(database, durable=durable)
+        lane = _PostgresLane(database, name, durable=durable)
     database.before_closing(lane.close)
     return lane
 
@@ -93,10 +96,12 @@ def rows_of(connection: Connection, step: Step) -> Rows:
 class _SqliteLane:
     def __init__(self, database: Database, name: str, *, writes: bool) -> None:
         self._door = database.unit_of_work if writes else database.reading
+        self._name = name
         self._thread = OneThread(name)
 
     async def __call__(self, procedure: Procedure[Result]) -> Result:
-        return await self._thread(self._run, procedure)
+        with span("trip", to=self._name):
+            return await self._thread(self._run, procedure)
 
     def _run(self, procedure: Procedure[Result]) -> Result:
         with self._door() as connection:
@@ -107,9 +112,11 @@ class _SqliteLane:
 
 
 class _PostgresLane:
-    def __init__(self, database: Database, *, durable: bool) -> None:
+    def __init__(self, database: Database, name: str, *, durable: bool) -> None:
+        self._name = name
         url = database.engine.url.set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
+        self._patience = patience(url)
         self._dialect = database.engine.dialect
         # A pooler refuses settings of a session and loses what is prepared in one: there, every commit waits.
         self._is_pooled = database.is_pooled
@@ -127,13 +134,17 @@ class _PostgresLane:
         except StopIteration as end:  # what it says without having asked needs no database
             answer: Result = end.value
             return answer
+        with span("trip", to=self._name):
+            return await self._travel(procedure, steps)
+
+    async def _travel(self, procedure: Procedure[Result], steps: Sequence[Step]) -> Result:
         connection = await self._open()
         try:
             return await self._drive(connection, procedure, steps)
         except BaseException as error:
             # Whatever state it is in: the server rolls back when its client is gone.
             self.close()
-            if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            if isinstance(error, _OUTAGES):
                 raise StoreUnavailable(_CONNECTION_GONE) from None  # its text may quote parameters
             raise
 
@@ -206,7 +217,7 @@ class _PostgresLane:
                     autocommit=True,
                     options="" if self._is_pooled else self._options,
                     prepare_threshold=None if self._is_pooled else _PREPARES_AFTER,
-                    connect_timeout=CONNECT_TIMEOUT_S,
+                    **self._patience,
                 )
             except psycopg.Error:
                 raise StoreUnavailable(_CONNECTION_GONE) from None

@@ -12,17 +12,24 @@ import os
 import platform
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from gateway.api.health import Check
+from gateway.api.health import STAYING, Check
+from gateway.audit.months import LogMonths
+from gateway.audit.sequencer import LogForked
 from gateway.errors import SettingsInvalid
 from gateway.housekeeping import Chore, collect_rarely, every_day, every_hour, every_minute, keep_house
-from gateway.migrations import is_current
+from gateway.migrations import fits, history_of
+from gateway.migrations.presence import Presence, ServingProcess
+from gateway.settings import Settings
 from gateway.sources.last_known import forget_verdicts
 from gateway.sources.watch import SourceWatch
+from gateway.vitals.looking import Vitals
 
 if TYPE_CHECKING:
     from gateway.app import Services
+    from gateway.telemetry.otlp import OtlpTracing
 
 
 @contextlib.asynccontextmanager
@@ -36,20 +43,29 @@ async def serving(services: Services) -> AsyncIterator[None]:
         programmes=sorted(services.policies.present.programmes),
         workers=services.settings.workers,
     )
+    process = f"{platform.node()[:40]}-{os.getpid()}"
     watch = SourceWatch(
         services.outside,
         services.database,
         services.clock,
-        process=f"{platform.node()[:40]}-{os.getpid()}",
+        process=process,
         tell=services.telemetry.event,
         show=services.telemetry.source_seen,
     )
     collect_rarely()
     chores = keep_house(_chores(services), services.telemetry.event)
-    tasks = [asyncio.create_task(one) for one in (watch.run(), _keep_log_in_order(services), chores)]
-    yield
+    code = ServingProcess(process, history_of().head, version("gapura"))
+    presence = Presence(services.database, code, services.clock)
+    running = (
+        *(watch.run(), _keep_log_in_order(services), chores),
+        *(services.conduct.maintenance.run(), presence.run()),
+    )
+    tasks = [asyncio.create_task(one) for one in running]
+    with services.conduct.draining.heeding():
+        yield
     for task in tasks:
         task.cancel()
+    await asyncio.to_thread(presence.leave)
     await services.outside.aclose()
     services.close()
     services.telemetry.event("gateway:stopped")
@@ -62,10 +78,40 @@ def readiness_checks(services: Services) -> dict[str, Check]:
         await services.registry.ping()
 
     async def schema() -> None:
-        if not await asyncio.to_thread(is_current, services.database):
-            raise SettingsInvalid(["The schema has changed under this process: restart it"])
+        if not await asyncio.to_thread(fits, services.database):
+            raise SettingsInvalid(
+                ["The schema has no longer what this process needs: give it the new version"]
+            )
 
-    return {"database": database, "schema": schema}
+    async def staying() -> None:
+        if services.conduct.draining.begun:
+            raise ProcessLeaving
+
+    return {"database": database, "schema": schema, STAYING: staying}
+
+
+class ProcessLeaving(Exception):  # noqa: N818 - what readiness tells by this name
+    """The process was told to end: whoever balances the load sends its requests elsewhere."""
+
+
+def vitals(services: Services) -> Vitals:
+    """What a scrape looks up."""
+    return Vitals(
+        services.database,
+        services.clock,
+        services.telemetry.event,
+        home=services.settings.home,
+        certificates=services.settings.certificate_files,
+    )
+
+
+def open_tracing(settings: Settings) -> OtlpTracing | None:
+    """What sends traces, where somebody wants them; nothing of it is imported where nobody does."""
+    if settings.otlp_endpoint is None:
+        return None
+    from gateway.telemetry.otlp import OtlpTracing  # noqa: PLC0415 - half a second, for those who want it
+
+    return OtlpTracing(str(settings.otlp_endpoint), settings.otlp_share_percent)
 
 
 def source_words(services: Services) -> dict[str, str]:
@@ -84,7 +130,8 @@ async def _keep_log_in_order(services: Services) -> None:
     """Give committed entries their place and sign checkpoints; a failure is told, the next step tries."""
 
     def failed(error: BaseException) -> None:
-        services.telemetry.event("audit:not_integrated", level="error", error=type(error).__name__)
+        event = "audit:forked" if isinstance(error, LogForked) else "audit:not_integrated"
+        services.telemetry.event(event, level="error", error=type(error).__name__)
 
     await asyncio.gather(
         services.log.sequencer.run(failed),
@@ -98,11 +145,15 @@ def _chores(services: Services) -> list[Chore]:
         kept = timedelta(days=services.settings.verdicts_kept_days)
         return forget_verdicts(services.database, services.clock() - kept)
 
+    months = LogMonths(services.database, services.clock)
     return [
         every_minute("spent proofs", lambda: services.bearer.forget_expired(services.clock())),
         every_minute("ended sessions", services.staff.sessions.forget_ended),
         every_minute("reconciliations", services.reconciling.supervision.tend),
         every_minute("newer evidence keys", services.log.refresh),
+        every_minute("months of the log", months.tend),
+        every_hour("entries in no month", lambda: months.look_for_strays(services.telemetry.event)),
+        every_hour("used keys", services.conduct.used_keys.forget_expired),
         every_hour("old limits", services.limits.forget_old),
         every_hour("old traffic", services.overview.totals.forget_old),
         every_hour("ended sector keys", lambda: len(services.names.keyring.destroy_ended())),

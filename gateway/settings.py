@@ -8,6 +8,7 @@ a misspelt setting that is silently ignored is how limits go missing.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -26,6 +27,9 @@ _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 _FILE_VARIABLE = "GAPURA_SETTINGS_FILE"
 # How the sources of a home folder are called there; the simulators write theirs under this name.
 SOURCES_FILE = "sources.toml"
+# One line each, printable ASCII: what is served cannot be made to say another field.
+_CONTACT = re.compile(r"mailto:[!-~]+@[!-~]+|https://[!-~]+|tel:\+[0-9-]+")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _SHIPPED_POLICIES = Path(__file__).parent.parent / "policies"
 
 
@@ -45,6 +49,18 @@ class Settings(BaseSettings):
         description="URL of the same PostgreSQL without a pooler between, where database_url leads to "
         "PgBouncer in transaction mode; empty means that database_url leads to the server itself.",
     )
+    database_report_url: str = Field(
+        "",
+        description="URL of a replica of the same PostgreSQL, best as gapura_reporting, from which access "
+        "histories, reports and lists of the log are read; empty means the database itself.",
+    )
+    report_lag_s: int = Field(
+        60,
+        ge=0,
+        le=600,
+        description="How far behind that replica may be and still be read, seconds; as of when it was, the "
+        "answer says. Beyond that, and while it is away, the database itself is read.",
+    )
     public_url: HttpUrl | None = Field(
         None,
         description="The address consumers use, without a path. It is the OAuth issuer, and DPoP proofs are "
@@ -63,6 +79,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Processes that serve; more than one needs PostgreSQL.")
+    drain_s: float = Field(
+        0,
+        ge=0,
+        le=300,
+        description="How long a process that is told to end (SIGTERM) goes on serving while /health/ready "
+        "says 503, seconds: longer than your load balancer takes to see it. 0 means not at all.",
+    )
     policies: Path = Field(
         _SHIPPED_POLICIES,
         description="Folder with fields.yaml, agreements/ and programmes/.",
@@ -122,7 +145,65 @@ class Settings(BaseSettings):
         description="CSV file (UTF-8, header old_code,new_code) of regions that were renamed, split or "
         "abolished, for `reconcile`: a person there is then not elsewhere; empty means none were.",
     )
+    backup_folder: Path | None = Field(
+        None,
+        description="Folder of the backups, on another machine's disk: sets/, and wal/ with PostgreSQL's "
+        "archived log; empty means that nothing can be backed up.",
+    )
+    backup_recipients: str = Field(
+        "",
+        description="Public age keys, separated by commas, to which backups are encrypted; each one's "
+        "private half, kept elsewhere, opens them. `gapura backup new-key` makes one.",
+    )
+    backup_database_url: str = Field(
+        "",
+        description="URL of the same PostgreSQL as a role with REPLICATION, such as gapura_backup; empty "
+        "means that the role of database_url has it.",
+    )
+    backup_keep_days: int = Field(
+        35, ge=1, le=3650, description="How long `gapura backup prune` keeps a backup, days."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    otlp_endpoint: HttpUrl | None = Field(
+        None,
+        description="Where traces are sent by OTLP over HTTP, such as http://collector:4318/v1/traces; empty "
+        "means that nothing is traced.",
+    )
+    otlp_share_percent: float = Field(
+        10.0, ge=0, le=100, description="Share of the requests that are traced, percent."
+    )
+    certificates: str = Field(
+        "",
+        description="PEM files, separated by commas, whose end the metrics and `gapura doctor` watch: the "
+        "site's certificate, the authorities of partners' certificates; empty means none.",
+    )
+
+    security_contact: str = Field(
+        "",
+        description="Whom to tell of a weakness, the preferred one first, separated by commas: mailto:, "
+        "https: or tel: addresses of an office; served as /.well-known/security.txt (RFC 9116). Empty means "
+        "that there is none.",
+    )
+    security_policy: HttpUrl | None = Field(
+        None, description="Address (https) of the rules for whoever looks for weaknesses; for the same file."
+    )
+    security_languages: str = Field(
+        "id, en", description="Languages in which reports are read (RFC 5646), for the same file."
+    )
+
+    @field_validator("security_contact")
+    @classmethod
+    def _contacts_only(cls, value: str) -> str:
+        if not all(map(_CONTACT.fullmatch, _listed(value))):
+            raise ValueError("expected addresses such as mailto:office@example.go.id, separated by commas")
+        return value
+
+    @field_validator("security_languages")
+    @classmethod
+    def _languages_only(cls, value: str) -> str:
+        if not _listed(value) or not all(map(_LANGUAGE.fullmatch, _listed(value))):
+            raise ValueError("expected languages such as `id, en`")
+        return value
 
     @field_validator("log_level")
     @classmethod
@@ -165,6 +246,16 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """The URL that is really opened."""
         return self.database_url or f"sqlite:///{self.home.resolve() / 'gapura.db'}"
+
+    @property
+    def certificate_files(self) -> tuple[Path, ...]:
+        """The files whose end is watched."""
+        return tuple(map(Path, _listed(self.certificates)))
+
+    @property
+    def security_contacts(self) -> tuple[str, ...]:
+        """Whom to tell of a weakness, the preferred one first; empty where nobody is named."""
+        return _listed(self.security_contact)
 
     @property
     def session_database_url(self) -> str:
@@ -243,6 +334,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "GAPURA_OIDC_ISSUER and GAPURA_OIDC_CLIENT_ID: expected both, or neither"
     if settings.oidc_issuer and not is_safe_address(settings.oidc_issuer):
         yield "GAPURA_OIDC_ISSUER: expected https://..., or http:// on this machine alone"
+    policy = settings.security_policy
+    if policy is not None and (policy.scheme != "https" or not settings.security_contacts):
+        yield "GAPURA_SECURITY_POLICY: expected https://..., beside GAPURA_SECURITY_CONTACT"
     if settings.mtls_url is not None and not settings.trusted_networks:
         yield "GAPURA_MTLS_URL without GAPURA_TRUSTED_PROXIES: expected both, or neither"
     if settings.mtls_url is not None and settings.mtls_url.scheme != "https":
@@ -255,12 +349,17 @@ def _contradictions_of_databases(settings: Settings) -> Iterator[str]:
     url = settings.effective_database_url
     if url.partition(":")[0].partition("+")[0] not in _DATABASES:
         yield "GAPURA_DATABASE_URL: expected postgresql://... or sqlite:///..."
-    if settings.database_direct_url:
-        for name in ("database_url", "database_direct_url"):
+    for other in ("database_direct_url", "database_report_url"):
+        for name in ("database_url", other) if getattr(settings, other) else ():
             if not getattr(settings, name).startswith("postgres"):
-                yield f"{_PREFIX}{name.upper()}: with GAPURA_DATABASE_DIRECT_URL, expected postgresql://..."
+                yield f"{_PREFIX}{name.upper()}: with {_PREFIX}{other.upper()}, expected postgresql://..."
     if settings.workers > 1 and url.startswith("sqlite"):
         yield "GAPURA_WORKERS is more than 1, which needs PostgreSQL: set GAPURA_DATABASE_URL, or 1 worker"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """What stands between the commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

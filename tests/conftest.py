@@ -36,6 +36,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# What takes longest of all begins first: at the end it would keep one core busy and leave the other idle.
+_LONGEST = (
+    "tests/gateway/reconciliation/test_engines",
+    "tests/gateway/test_demo",
+    "tests/deploy/test_rolling_upgrade",
+    "tests/deploy/test_restore_drill",
+    "tests/gateway/test_sigkill",
+    "tests/gateway/reconciliation/test_reconciliation_sigkill",
+    "tests/deploy/test_site",
+    "tests/gateway/test_contract",
+    "tests/gateway/console/test_console_screens",
+    "tests/gateway/console/test_console_stories",
+    "tests/gateway/agreements/test_story",
+    "tests/gateway/limits/test_limits_processes",
+    "tests/gateway/staff/test_staff_contract",
+    "tests/gateway/test_workers",
+    "tests/gateway/registry/test_registry_import",
+    "tests/gateway/audit/test_audit_verification",
+    "tests/gateway/reconciliation",
+    "tests/gateway/registry",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest modules first, as they are listed; the others keep their order."""
+
+    def place(item: pytest.Item) -> int:
+        found = (at for at, name in enumerate(_LONGEST) if item.nodeid.startswith(name))
+        return next(found, len(_LONGEST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -127,7 +127,7 @@ def _commits(node: ast.AST) -> bool:
 
 
 def test_only_one_module_logs() -> None:
-    assert _importers_of("logging") | _importers_of("structlog") == {"gateway/telemetry.py"}
+    assert _importers_of("logging") | _importers_of("structlog") == {"gateway/telemetry/log.py"}
 
 
 def test_only_one_module_gives_errors_their_http_status() -> None:

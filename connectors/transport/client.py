@@ -14,9 +14,10 @@ import asyncio
 import copy
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Self
 
 import httpx
@@ -38,6 +39,14 @@ from connectors.transport.settings import SourceSettings
 from connectors.transport.wire import JSON, Reply, Wire
 
 Judge = Callable[[Reply], None]
+# Entered around each attempt, by the source's name: hears how it ends, gives the header field of its trace.
+Watch = Callable[[str], AbstractContextManager[Mapping[str, str]]]
+_UNTRACED: Mapping[str, str] = MappingProxyType({})
+
+
+def unwatched(_source: str) -> AbstractContextManager[Mapping[str, str]]:
+    """For whoever has nobody to tell of attempts."""
+    return nullcontext(_UNTRACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class Transport:
 
     `clock` counts seconds like the event loop's own (its default); `utc` dates what happened; `sleep` waits
     between attempts; `chance` draws from [0, 1). They are arguments so that a test can hold them still.
+    `watch` hears of each attempt; what it gives is sent along where the settings say `pass_trace`.
     """
 
     def __init__(
@@ -76,8 +86,10 @@ class Transport:
         utc: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        watch: Watch = unwatched,
     ) -> None:
         self.settings = settings
+        self._watch = watch
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._sleep = sleep
         self._chance = chance
@@ -226,7 +238,8 @@ class Transport:
                 raise self._breaker_open()
             alive: bool | None = None
             try:
-                reply = await self._timed(question, patience)
+                with self._watch(self.settings.name) as trace:
+                    reply = await self._timed(question, patience, trace)
                 alive = True
             except SourceFailure as failure:
                 alive = failure.alive
@@ -236,14 +249,13 @@ class Transport:
                 self._breaker.record(permit, alive=alive, now=self._clock())
             return reply
 
-    async def _timed(self, question: _Question, patience: Patience) -> Reply:
+    async def _timed(self, question: _Question, patience: Patience, trace: Mapping[str, str]) -> Reply:
         began = self._clock()
         given_s = min(self.settings.attempt_timeout_s, patience.deadline - began)
         if given_s <= 0:
             raise self._too_late()
-        request = httpx.Request(
-            question.method, question.url, headers=question.headers, content=question.content
-        )
+        headers = {**question.headers, **trace} if self.settings.pass_trace else question.headers
+        request = httpx.Request(question.method, question.url, headers=headers, content=question.content)
         self._observed.attempts += 1
         self._observed.in_flight += 1
         try:

@@ -55,6 +55,8 @@ class SourceSettings:
     allow_plain_http: bool = False
     # What this source calls JSON; some say text/plain. Types that end in +json are JSON anyway.
     json_types: frozenset[str] = frozenset({"application/json"})
+    # Tell the source in which trace we ask, where we trace: for sources of one's own house alone.
+    pass_trace: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work. Raises ValueError with every problem."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from gateway.api import rate_limit
+from gateway.api import deprecation, idempotency, rate_limit
 from gateway.api.admin.documentation import SECURITY_SCHEMES as STAFF_SECURITY_SCHEMES
 
 _STATIC = Path(__file__).parent / "static"
@@ -99,6 +99,8 @@ def install(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
                 schemas |= schema.pop("$defs", {})
                 schemas[model.__name__] = schema
             rate_limit.document(contract)
+            idempotency.document(contract)
+            deprecation.document(contract, deprecation.DEPRECATED)
             app.openapi_schema = contract
         return app.openapi_schema
 

@@ -51,6 +51,21 @@ class Edge:
         began = self._stopwatch()
         request_id = f"{_REQUEST_IDS.getrandbits(64):016x}"
         scope.setdefault("state", {})["request_id"] = request_id
+        with self._telemetry.tracing(scope) as traced:
+            status = await self._answered(scope, receive, send, request_id)
+            if traced is not None:
+                traced.answered(_said(scope, status, request_id))
+        self._telemetry.request_finished(
+            request_id=request_id,
+            method=scope["method"],
+            route=_route(scope),
+            status=status,
+            seconds=self._stopwatch() - began,
+            consumer_id=_state(scope, "consumer_id"),
+        )
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
+        """Have it answered, and give the status that left; no exception gets past here."""
         status = 0
 
         async def guarded_send(message: Message) -> None:
@@ -72,14 +87,7 @@ class Edge:
             self._telemetry.request_failed(
                 error, request_id=request_id, method=scope["method"], route=_route(scope)
             )
-        self._telemetry.request_finished(
-            request_id=request_id,
-            method=scope["method"],
-            route=_route(scope),
-            status=status,
-            seconds=self._stopwatch() - began,
-            consumer_id=_state(scope, "consumer_id"),
-        )
+        return status
 
     def _limited(self, receive: Receive) -> Receive:
         left = self._max_body_bytes
@@ -98,6 +106,13 @@ class Edge:
 def _route(scope: Scope) -> str:
     """The route's template: a path that matched nothing may hold anything, so it is not repeated."""
     return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _said(scope: Scope, status: int, request_id: str) -> dict[str, str | int]:
+    """What a trace is told of a request."""
+    said: dict[str, str | int] = {"method": scope["method"], "route": _route(scope), "status": status}
+    who = _state(scope, "consumer_id")
+    return said | {"request_id": request_id} | ({"consumer_id": who} if who else {})
 
 
 def _state(scope: Scope, name: str) -> str | None:

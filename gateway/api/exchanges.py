@@ -177,7 +177,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         415: "The body is not `application/json`.",
         422: "The request is malformed; `errors` says where.",
         429: "A limit of the agreement is reached; try again after `Retry-After` seconds.",
-        503: "Nothing was answered; try again after `Retry-After` seconds.",
+        503: "Nothing was answered; try again after `Retry-After` seconds. In maintenance see `until`.",
     }.items()
 }
 

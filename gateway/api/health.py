@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from gateway.maintenance.standing import Standing
+from gateway.maintenance.window import Window
 from gateway.telemetry import Telemetry
+from gateway.vitals.looking import Vitals
 
 Check = Callable[[], Awaitable[None]]
 _CHECK_TIMEOUT_S = 3
+# The check that fails once the process is about to leave; maintenance makes it no more welcome.
+STAYING = "staying"
 
 
 class Liveness(BaseModel):
@@ -21,17 +27,30 @@ class Liveness(BaseModel):
     status: Literal["live"]
 
 
+class MaintenanceTold(BaseModel):
+    """A window that is announced or has begun."""
+
+    begins_at: datetime
+    until: datetime | None
+
+
 class Readiness(BaseModel):
     """Whether exchanges can be answered, and what stands in the way."""
 
-    status: Literal["ready", "not_ready"]
+    # During maintenance a process is given requests too: it tells partners until when.
+    status: Literal["ready", "not_ready", "maintenance"]
     checks: dict[str, str]
+    maintenance: MaintenanceTold | None = None
     # Outside sources stand in nobody's way: without one, its fields are unknown.
     sources: dict[str, str]
 
 
 def health_router(
-    checks: Mapping[str, Check], sources: Callable[[], Mapping[str, str]], telemetry: Telemetry
+    checks: Mapping[str, Check],
+    sources: Callable[[], Mapping[str, str]],
+    telemetry: Telemetry,
+    vitals: Vitals,
+    maintenance: Standing,
 ) -> APIRouter:
     """The public routes of operation. A check passes by returning and fails by raising.
 
@@ -52,17 +71,27 @@ def health_router(
     async def ready(response: Response) -> Readiness:
         """Everything an exchange needs can be reached."""
         results = {name: await _outcome(check) for name, check in checks.items()}
-        good = all(result == "ok" for result in results.values())
-        response.status_code = 200 if good else 503
-        return Readiness(status="ready" if good else "not_ready", checks=results, sources=dict(sources()))
+        status: Literal["ready", "not_ready", "maintenance"] = "ready"
+        if maintenance.in_force is not None and results.get(STAYING) == "ok":
+            status = "maintenance"
+        elif any(result != "ok" for result in results.values()):
+            status = "not_ready"
+            response.status_code = 503
+        return Readiness(
+            status=status, checks=results, maintenance=_told(maintenance.window), sources=dict(sources())
+        )
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
-        """Counters in Prometheus text format."""
-        body, media_type = telemetry.metrics()
+        """What was counted and what is looked up, in Prometheus' text format."""
+        body, media_type = telemetry.metrics(await vitals())
         return Response(body, headers={"Content-Type": media_type})
 
     return router
+
+
+def _told(window: Window | None) -> MaintenanceTold | None:
+    return None if window is None else MaintenanceTold(begins_at=window.begins_at, until=window.until)
 
 
 async def _outcome(check: Check) -> str:

@@ -51,6 +51,8 @@ class Leaving:
             consumer_id=consumer.id,
             operation=operation,
             outcomes=said.outcomes,
+            withheld=said.withheld,
+            unavailable=said.unavailable,
         )
         receipt = {RECEIPT_HEADER: self.receipts.sign(said.logged)}
         return Response(said.body, media_type="application/json", headers=receipt)

@@ -68,6 +68,22 @@ REMEDIES: Mapping[int, Text] = {
 # Where a code asks for something else than its status does.
 REMEDIES_BY_CODE: Mapping[str, Text] = {
     "not_yet_integrated": REMEDIES[503],
+    "maintenance": Text(
+        "Ulangi tanpa perubahan setelah waktu dalam `Retry-After`; `until` adalah rencananya.",
+        "Try again, unchanged, after the time that `Retry-After` names; `until` is what is planned.",
+    ),
+    "idempotency_key_invalid": Text(
+        'Kirim satu string dalam tanda petik, seperti Idempotency-Key: "8e03978e-40d5-43dd-bc93".',
+        'Send one string in quotes, such as Idempotency-Key: "8e03978e-40d5-43dd-bc93".',
+    ),
+    "idempotency_key_reused": Text(
+        "Pakai kunci baru untuk permintaan baru; ulangi permintaan lama tanpa perubahan.",
+        "Use a new key for a new request; repeat an old request as it was.",
+    ),
+    "idempotency_key_in_use": Text(
+        "Ulangi sebentar lagi. Bila tetap demikian, baca keadaan sekarang sebelum memakai kunci baru.",
+        "Try again in a moment. If it stays so, read the present state before you use a new key.",
+    ),
     "invalid_signature": Text(
         "Tanda tangani permintaan menurut RFC 9421 dengan kunci Anda yang terdaftar; lihat README.",
         "Sign the request by RFC 9421 with a registered key of yours; the README names what that covers.",

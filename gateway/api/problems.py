@@ -23,6 +23,7 @@ from gateway.errors import (
     BodyTooLarge,
     Conflict,
     GapuraError,
+    IdempotencyKeyReused,
     InsufficientScope,
     LimitExceeded,
     NotFound,
@@ -46,6 +47,7 @@ _TOLD_AT_ONCE = 3
 STATUS: Mapping[type[GapuraError], int] = {
     BadInput: 400,
     BodyTooLarge: 413,
+    IdempotencyKeyReused: 422,
     PreconditionMissing: 428,
     Unauthenticated: 401,
     InsufficientScope: 403,
@@ -124,6 +126,11 @@ class Problem(BaseModel):
     present_state: str | None = Field(None, description="To staff: its state; only a draft can be edited.")
     difference: dict[str, Any] | None = Field(
         None, description="To staff: from the present text to the one that was sent, in words and lines."
+    )
+    until: str | None = Field(
+        None,
+        description="Of maintenance: until when, as it is planned; with its zone.",
+        examples=["2026-12-01T02:00+07:00"],
     )
     problems: list[str] | None = Field(
         None, description="To staff: everything that is wrong with what was sent."

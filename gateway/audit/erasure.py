@@ -9,9 +9,10 @@ NOT erase an act: orders stay readable.
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -22,11 +23,12 @@ from gateway.audit.entry import act
 from gateway.audit.listing import forget_listed
 from gateway.audit.log import BLIND_BYTES, add_entries
 from gateway.audit.subject_index import forget_subjects
-from gateway.audit.tables import audit_entries, audit_leaves, audit_pending
+from gateway.audit.tables import audit_entries, audit_facets, audit_leaves, audit_listed, audit_pending
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound
 
 Scope = Literal["subjects", "payload"]
+ERASE = "audit.erase"
 _PATIENCE_S = 10
 _PAUSE_S = 0.05
 
@@ -55,7 +57,7 @@ def erase(
         orders = [
             act(
                 actor=actor,
-                act="audit.erase",
+                act=ERASE,
                 object_id=f"exchange/{exchange_id}",
                 object_sha256=bytes(row.sha256).hex(),
                 reason=order,
@@ -66,17 +68,57 @@ def erase(
         ]
         add_entries(connection, orders)
     _wait_for_places(database, [sealed.entry.exchange_id for sealed in orders], integrate)
-    gone = {"subjects": None, "blind": None} | ({"entry": None} if scope == "payload" else {})
     with database.unit_of_work() as connection:
-        forget_subjects(connection, [(row.sequence, row.subjects) for row in rows if row.subjects])
-        if scope == "payload":
-            forget_listed(connection, [row.sequence for row in rows])
-        connection.execute(
-            update(audit_entries)
-            .where(audit_entries.c.sequence.in_([row.sequence for row in rows]))
-            .values(**gone)
-        )
+        _empty(connection, rows, scope)
     return len(rows)
+
+
+def follow_orders(database: Database) -> int:
+    """Erase what an order in the log has erased already and a restored backup brought back; gives how many.
+
+    For a database whose waiting entries all have their place. Safe to repeat.
+    """
+    ordered = (
+        select(audit_entries.c.entry)
+        .join(audit_listed, audit_listed.c.sequence == audit_entries.c.sequence)
+        .join(audit_facets, audit_facets.c.id == audit_listed.c.facet)
+        .where(audit_facets.c.kind == "act", audit_facets.c.what == ERASE)
+        .order_by(audit_entries.c.sequence)
+    )
+    with database.reading() as connection:
+        orders = [json.loads(text) for text in connection.execute(ordered).scalars() if text is not None]
+    count = 0
+    for order in orders:
+        with database.unit_of_work() as connection:
+            rows = _still_present(connection, order)
+            if rows:
+                _empty(connection, rows, order["scope"])
+            count += len(rows)
+    return count
+
+
+def _still_present(connection: Connection, order: Mapping[str, Any]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The entries that an order names and that are not erased."""
+    present = audit_entries.c.subjects if order["scope"] == "subjects" else audit_entries.c.entry
+    chosen = (
+        select(audit_entries.c.sequence, audit_entries.c.subjects)
+        .join(audit_leaves, audit_leaves.c.sequence == audit_entries.c.sequence)
+        .where(audit_entries.c.exchange_id == UUID(order["object"].removeprefix("exchange/")))
+        .where(audit_leaves.c.sha256 == bytes.fromhex(order["object_sha256"]), present.is_not(None))
+    )
+    return connection.execute(chosen).all()
+
+
+def _empty(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], scope: Scope) -> None:
+    gone = {"subjects": None, "blind": None} | ({"entry": None} if scope == "payload" else {})
+    forget_subjects(connection, [(row.sequence, row.subjects) for row in rows if row.subjects])
+    if scope == "payload":
+        forget_listed(connection, [row.sequence for row in rows])
+    connection.execute(
+        update(audit_entries)
+        .where(audit_entries.c.sequence.in_([row.sequence for row in rows]))
+        .values(**gone)
+    )
 
 
 def _present(connection: Connection, exchange_id: UUID, scope: Scope) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -19,6 +19,7 @@ from gateway.batching import NaturalBatch
 from gateway.database import Database
 from gateway.errors import AuditUnavailable, StoreUnavailable
 from gateway.lanes import Last, Procedure, open_lane, run_on
+from gateway.spans import span
 
 BLIND_BYTES = 32
 _INSERT = insert(audit_entries).returning(
@@ -56,9 +57,10 @@ class AuditLog:
 
         Raises AuditUnavailable when they are not.
         """
-        sealed = entry.seal(os.urandom(BLIND_BYTES))
-        await self._append(sealed)
-        return sealed
+        with span("evidence", kind=entry.kind):
+            sealed = entry.seal(os.urandom(BLIND_BYTES))
+            await self._append(sealed)
+            return sealed
 
     def close(self) -> None:
         """Give the connection back; no exchange may be waiting."""

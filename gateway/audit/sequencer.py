@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, text
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.advisory_locks import AdvisoryLock
 from gateway.audit.ledger import stored_tree, tree_size
 from gateway.audit.listing import PlacedEntry, list_placed
+from gateway.audit.months import span_of, within
 from gateway.audit.proofs import leaf_hash
 from gateway.audit.shapes import Placed, count_shapes
 from gateway.audit.signing import NoteKey, signed_checkpoint
@@ -41,13 +42,18 @@ _BATCH = 2_048
 _PAUSE_S = 0.5
 _CHECKPOINT_EVERY = timedelta(seconds=2)
 _ONLY = 1
+_NEXT = select(audit_pending.c.sequence).order_by(audit_pending.c.sequence)
 _WAITING = (
     select(
         audit_pending.c.sequence,
         audit_pending.c.sha256,
         *(audit_entries.c[name] for name in ("kind", "exchange_id", "at", "consumer_id", "entry")),
     )
-    .outerjoin(audit_entries, audit_entries.c.sequence == audit_pending.c.sequence)
+    .outerjoin(
+        audit_entries,
+        and_(audit_entries.c.sequence == audit_pending.c.sequence, within(audit_entries.c.sequence)),
+    )
+    .where(within(audit_pending.c.sequence))
     .order_by(audit_pending.c.sequence)
 )
 
@@ -117,7 +123,7 @@ class Sequencer:
         with self._alone() as connection:
             if connection is None:
                 return 0
-            rows = connection.execute(_WAITING.limit(limit)).all()
+            rows = connection.execute(_WAITING.limit(limit), span_of(connection, _NEXT.limit(limit))).all()
             if rows:
                 self._place(connection, [(row.sequence, bytes(row.sha256)) for row in rows])
                 outcomes = [row for row in rows if row.kind == "outcome"]

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, or_, select, up
 from sqlalchemy import text as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.audit.months import span_of, within
 from gateway.audit.tables import (
     audit_entries,
     audit_leaves,
@@ -59,8 +60,10 @@ class Mention:
 class SubjectIndex:
     """Finds the entries of a subject by its keyed hash. Thread-safe; any number of processes may run one."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, may_write: bool = True) -> None:
+        """Of a replica, which takes no writes, only `mentions` and what else reads can be called."""
         self._database = database
+        self._may_write = may_write
 
     async def run(self, failed: Callable[[BaseException], None]) -> None:
         """Index for ever what is placed, a short pause between; `failed` is told what went wrong."""
@@ -103,7 +106,12 @@ class SubjectIndex:
         with self._database.reading() as connection:
             # In this order: what leaves the waiting line meanwhile has its place, and is not indexed yet.
             waiting = [one for one in _waiting(connection, hashes) if before is None or one.sequence < before]
-            complete = _indexed(connection) >= _placed(connection)
+            indexed_to, placed = _indexed(connection), _placed(connection)
+            complete = indexed_to >= placed
+            if not complete and not self._may_write and placed - indexed_to <= _ENTRIES_PER_STEP:
+                unindexed = _unindexed(connection, hashes, indexed_to)
+                waiting += [one for one in unindexed if before is None or one.sequence < before]
+                complete = True
             indexed = _found(connection, hashes, before, limit) if complete else {}
         if not complete:
             self._catch_up()
@@ -139,7 +147,7 @@ class SubjectIndex:
             }
 
     def _catch_up(self) -> None:
-        for _ in range(_STEPS_OF_A_READER):
+        for _ in range(_STEPS_OF_A_READER if self._may_write else 0):
             if self.step():
                 return
         raise Retryable(
@@ -205,10 +213,20 @@ def _found(connection: Connection, hashes: Sequence[str], end: int | None, limit
 
 def _waiting(connection: Connection, hashes: Sequence[str]) -> Iterator[Mention]:
     """Entries that the tree has not placed yet: a handful, unless no gateway runs."""
-    query = (
-        _ENTRY.add_columns(audit_entries.c.subjects)
-        .join(audit_pending, audit_pending.c.sequence == audit_entries.c.sequence)
-        .where(or_(*(audit_entries.c.subjects.contains(one) for one in hashes)), _SPEAKS_FOR_ITSELF)
+    return _read_through(
+        connection, hashes, _ENTRY.join(audit_pending, audit_pending.c.sequence == audit_entries.c.sequence)
+    )
+
+
+def _unindexed(connection: Connection, hashes: Sequence[str], first: int) -> Iterator[Mention]:
+    """Entries from a leaf on, of which the index says nothing yet."""
+    placed = _ENTRY.join(audit_leaves, audit_leaves.c.sequence == audit_entries.c.sequence)
+    return _read_through(connection, hashes, placed.where(audit_leaves.c.leaf_index >= first))
+
+
+def _read_through(connection: Connection, hashes: Sequence[str], entries: Select[Any]) -> Iterator[Mention]:
+    query = entries.add_columns(audit_entries.c.subjects).where(
+        or_(*(audit_entries.c.subjects.contains(one) for one in hashes)), _SPEAKS_FOR_ITSELF
     )
     wanted = [bytes.fromhex(one) for one in hashes]
     for *entry, subjects in connection.execute(query):
@@ -219,24 +237,26 @@ def _waiting(connection: Connection, hashes: Sequence[str]) -> Iterator[Mention]
 
 def _next_subjects(connection: Connection, first: int) -> tuple[list[dict[str, Any]], int]:
     """The rows for the next leaves, and the first leaf that they leave for later."""
+    # Not by the entries that there are: a rebuilding passes over months that were detached.
+    end = min(first + _ENTRIES_PER_STEP, _placed(connection))
+    leaves = audit_leaves.c.leaf_index.between(first, end - 1)
     query = (
         select(audit_leaves.c.leaf_index, audit_leaves.c.sequence, audit_entries.c.subjects)
         .join(audit_entries, audit_entries.c.sequence == audit_leaves.c.sequence)
-        .where(audit_leaves.c.leaf_index >= first)
+        .where(leaves, within(audit_entries.c.sequence))
         .order_by(audit_leaves.c.leaf_index)
-        .limit(_ENTRIES_PER_STEP)
     )
+    span = span_of(connection, select(audit_leaves.c.sequence).where(leaves))
     rows: list[dict[str, Any]] = []
-    with closing(connection.execute(query).yield_per(_ENTRIES_AT_A_TIME)) as entries:
+    with closing(connection.execute(query, span).yield_per(_ENTRIES_AT_A_TIME)) as entries:
         for leaf_index, sequence, subjects in entries:
             if len(rows) >= _SUBJECTS_PER_STEP:
                 return rows, leaf_index
-            first = leaf_index + 1
             rows += (
                 {"subject_hash": digest, "sequence": sequence, "outcome": outcome}
                 for digest, outcome in _subjects_of(subjects)
             )
-    return rows, first
+    return rows, max(first, end)
 
 
 def _store(connection: Connection, rows: list[dict[str, Any]]) -> None:

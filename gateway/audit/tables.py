@@ -1,8 +1,9 @@
 """The tables of the audit log: what is said, in which order, and the tree over it.
 
-Rows are appended and never changed, with five exceptions: the last tile of each level grows, a pending leaf
+Rows are appended and never changed, with six exceptions: the last tile of each level grows, a pending leaf
 moves into the tree, an order of erasure empties an entry's texts and its rows of audit_subjects and
-audit_listed, shapes are counted up, and a check of the whole log tells how far it is.
+audit_listed, shapes are counted up, a check of the whole log tells how far it is, and a witness's cosignature
+is renewed. On PostgreSQL, months of entries can be detached as a whole (`gateway.audit.detaching`).
 """
 
 from __future__ import annotations
@@ -40,8 +41,19 @@ audit_entries = Table(
     # The JSON text of the subjects and the blind of their seal; null where there are none, or once erased.
     Column("subjects", Text, nullable=True),
     Column("blind", LargeBinary(32), nullable=True),
+    # On PostgreSQL an index of each month, for there is none over all of them.
     Index("uq_audit_entries_exchange_id_kind", "exchange_id", "kind", unique=True),
     Index("ix_audit_entries_consumer_id_at", "consumer_id", "at"),
+)
+
+# On PostgreSQL the months of audit_entries and audit_subjects: see gateway.audit.months.
+audit_months = Table(
+    "audit_months",
+    metadata,
+    Column("month", Date, primary_key=True),  # its first day; the oldest holds whatever was before it, too
+    Column("first_sequence", BigInteger, nullable=False),  # its entries have numbers from here on
+    Column("opened_at", UtcDateTime, nullable=True),  # since when numbers are from here on; none before
+    Column("detached_at", UtcDateTime, nullable=True),
 )
 
 # Committed with its entry; leaves for audit_leaves when the sequencer gives it its place in the tree.

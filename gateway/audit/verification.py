@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, case, func, or_, select
 
 from gateway.audit.ledger import tree_size
+from gateway.audit.months import attached_from, span_of, within
 from gateway.audit.proofs import VerifierKey, open_checkpoint
 from gateway.audit.tables import audit_checkpoints, audit_entries, audit_leaves, audit_pending, audit_tiles
 from gateway.audit.tree import HASH_BYTES, TILE_WIDTH, folded
@@ -68,6 +69,8 @@ def dump(database: Database, *keys: VerifierKey) -> Iterator[bytes]:
                 tile = b"".join(itertools.islice(hashes, TILE_WIDTH))
                 yield json.dumps({"leaf_hashes": base64.b64encode(tile).decode()}).encode() + b"\n"
             line = {"entry": row.entry} if row.entry is not None else {"sha256": bytes(row.sha256).hex()}
+            if row.detached:
+                line = {"detached": line["sha256"]}
             if row.subjects is not None:
                 line |= {"subjects": row.subjects, "blind": bytes(row.blind or b"").hex()}
             yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
@@ -76,6 +79,9 @@ def dump(database: Database, *keys: VerifierKey) -> Iterator[bytes]:
 def _entries(connection: Connection, total: int, span: range) -> Iterator[Found]:
     for row in _rows(connection, total, span):
         digest = bytes(row.sha256)
+        if row.detached:
+            yield Found(digest, missing="month")
+            continue
         if row.leaf_index not in span and row.kind != "act":
             yield Found(digest)
             continue
@@ -102,16 +108,25 @@ def _rows(connection: Connection, total: int, span: range) -> Iterator[Row[Any]]
             audit_leaves.c.leaf_index,
             audit_leaves.c.sha256,
             audit_entries.c.kind,
+            and_(audit_entries.c.kind.is_(None), audit_leaves.c.sequence < attached_from(connection)).label(
+                "detached"
+            ),
             *(case((told, column)).label(column.name) for column in columns),
         )
-        .outerjoin(audit_entries, audit_entries.c.sequence == audit_leaves.c.sequence)
+        .outerjoin(
+            audit_entries,
+            and_(audit_entries.c.sequence == audit_leaves.c.sequence, within(audit_entries.c.sequence)),
+        )
         .order_by(audit_leaves.c.leaf_index)
         .limit(_CHUNK)
     )
+    numbers = select(audit_leaves.c.sequence).order_by(audit_leaves.c.leaf_index).limit(_CHUNK)
     after = -1
-    while rows := connection.execute(
-        chosen.where(audit_leaves.c.leaf_index > after, audit_leaves.c.leaf_index < total)
-    ).all():
+    while True:
+        here = and_(audit_leaves.c.leaf_index > after, audit_leaves.c.leaf_index < total)
+        rows = connection.execute(chosen.where(here), span_of(connection, numbers.where(here))).all()
+        if not rows:
+            return
         yield from rows
         after = rows[-1].leaf_index
 

@@ -20,7 +20,9 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -38,13 +40,15 @@ Item = TypeVar("Item")
 # How far to look ahead to tell a dropped entry from an inserted or a moved one.
 _WINDOW = 32
 _HASH_BYTES = 32
+# What an act says that orders something to be gone: of which entry what; up to which entry how many.
+_ORDERS = {"audit.erase": ("object_sha256", "scope"), "audit.detach": ("last", "entries")}
 
 
 @dataclass(frozen=True)
 class Found:
     """One entry as it was found. `digest` is the SHA-256 of its text, or of the text that was erased.
 
-    `fault` says what is wrong within; `missing` names what was erased: `payload`, `subjects` or nothing.
+    `fault` is what is wrong within; `missing` what is gone: `payload` or `subjects`, erased, or its `month`.
     """
 
     digest: bytes
@@ -68,9 +72,8 @@ class Found:
             return cls(found, fault="" if sound else "its subjects are not those that were logged")
         if seal:
             return cls(found, missing="subjects")
-        if head.get("kind") == "act" and head.get("act") == "audit.erase":
-            return cls(found, orders=((str(head.get("object_sha256")), str(head.get("scope"))),))
-        return cls(found)
+        order = _ORDERS.get(str(head.get("act"))) if head.get("kind") == "act" else None
+        return cls(found, orders=((str(head.get(order[0])), str(head.get(order[1]))),) if order else ())
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check of a log came to. `erased` are entries whose erasure is ordered in the log itself."""
+    """What a check of a log came to. What is `erased`, or one of so many `detached`, is so by its orders."""
 
     entries: int
     checkpoints: int
     erased: tuple[int, ...]
     finding: Finding | None
+    detached: int = 0
 
 
 class _Ahead(Generic[Item]):
@@ -103,17 +107,12 @@ class _Ahead(Generic[Item]):
         self._next: deque[Item] = deque()
 
     def __call__(self, count: int) -> list[Item]:
-        while len(self._next) < count:
-            try:
-                self._next.append(next(self._items))
-            except StopIteration:
-                break
+        self._next.extend(islice(self._items, max(0, count - len(self._next))))
         return list(self._next)
 
     def first(self) -> Item | None:
-        if not self._next:
-            self(1)
-        return self._next[0] if self._next else None
+        ahead = self(1)
+        return ahead[0] if ahead else None
 
     def take(self) -> Item | None:
         self.first()
@@ -128,6 +127,7 @@ class _Walk:
         self.good = start.size  # no entry before this one is in doubt
         self.missing: list[tuple[int, str, str]] = []
         self.orders: set[tuple[str, str]] = set()
+        self.detached, self.last_detached = 0, -1
 
     def to_checkpoint(self, checkpoint: Checkpoint) -> Finding | None:
         """Walk until the tree has the checkpoint's size, and compare the roots."""
@@ -151,6 +151,11 @@ class _Walk:
         for index, digest, what in self.missing:
             if not {(digest, what), (digest, "payload")} & self.orders:
                 return Finding(index, "dropped", f"its {what} is gone and no entry orders the erasure")
+        numbers = [(int(one), int(two)) for one, two in self.orders if one.isdecimal() and two.isdecimal()]
+        allowed = any(self.last_detached <= last and self.detached <= count for last, count in numbers)
+        if self.detached and not allowed:
+            words = f"{self.detached} up to it are gone, and no entry orders so many to be detached"
+            return Finding(self.last_detached, "dropped", words)
         return None
 
     def _step(self) -> Finding | None:
@@ -162,7 +167,9 @@ class _Walk:
             return Finding(index, *self._difference())
         if entry.fault:
             return Finding(index, "changed", entry.fault)
-        if entry.missing:
+        if entry.missing == "month":
+            self.detached, self.last_detached = self.detached + 1, index
+        elif entry.missing:
             self.missing.append((index, entry.digest.hex(), entry.missing))
         self.orders.update(entry.orders)
         self.range.append(leaf)
@@ -226,7 +233,7 @@ def check_log(
             break
     finding = finding or walk.to_end() or walk.unexplained()
     erased = tuple(index for index, _, _ in walk.missing)
-    return Report(walk.range.size, len(due), erased, finding)
+    return Report(walk.range.size, len(due), erased, finding, walk.detached)
 
 
 def read_dump(lines: Iterable[bytes]) -> tuple[list[str], Iterator[Found], Iterator[bytes]]:
@@ -259,22 +266,20 @@ def read_dump(lines: Iterable[bytes]) -> tuple[list[str], Iterator[Found], Itera
 
 def _dumped(line: dict[str, Any]) -> Found:
     try:
-        entry, subjects = line.get("entry"), line.get("subjects")
-        return Found.of(
-            None if entry is None else entry.encode(),
-            bytes.fromhex(line.get("sha256", "")),
-            None if subjects is None else subjects.encode(),
-            bytes.fromhex(line.get("blind") or ""),
-        )
+        if "detached" in line:
+            return Found(bytes.fromhex(line["detached"]), missing="month")
+        texts = (line.get(name) for name in ("entry", "subjects"))
+        entry, subjects = (None if text is None else text.encode() for text in texts)
+        blind = bytes.fromhex(line.get("blind") or "")
+        return Found.of(entry, bytes.fromhex(line.get("sha256", "")), subjects, blind)
     except (AttributeError, TypeError, ValueError):
         return Found(b"", fault="its line cannot be read")
 
 
 def _json_line(line: bytes) -> dict[str, Any]:
-    try:
+    parsed = None
+    with suppress(ValueError):
         parsed = json.loads(line)
-    except ValueError:
-        parsed = None
     # A line that cannot be read stands for an entry that cannot be read: it is named by its place.
     return parsed if isinstance(parsed, dict) else {"entry": None, "sha256": None}
 
@@ -304,14 +309,14 @@ def check_bundle(
     for name, message in (("request", request), ("response", response)):
         if message is None:
             continue
-        if _is_act(entry):
+        if entry.get("kind") == "act":
             raise Unproven(f"the entry is of an administrative act, which has no {name}")
         salted = hashlib.sha256(bytes.fromhex(bundle["salt"]) + message).hexdigest()
         if salted != entry.get(f"{name}_hash"):
             raise Unproven(f"the given {name} is not the one that was logged")
         proven.append(f"The given {name} is, byte for byte, the one that was logged.")
     registered = "the consumer's name, sector and keys, as registered"
-    beside = "who uses the account" if _is_act(entry) else registered
+    beside = "who uses the account" if entry.get("kind") == "act" else registered
     proven.append(f"Not covered by this proof: {beside}.")
     for witness in witnesses:
         if not checkpoint.signed_by(witness):
@@ -320,12 +325,8 @@ def check_bundle(
     return proven
 
 
-def _is_act(entry: Mapping[str, Any]) -> bool:
-    return bool(entry.get("kind") == "act")
-
-
 def _spoken_of(entry: Mapping[str, Any]) -> str:
-    if _is_act(entry):
+    if entry.get("kind") == "act":
         done = f"{entry['actor']} did {entry['act']} to {entry['object']} at {entry['at']}"
         return f"act {entry['act_id']}: {done}"
     asked = f"{entry['consumer']} asked ({entry['operation']}) at {entry['at']}; {entry['outcome']}"
@@ -334,19 +335,15 @@ def _spoken_of(entry: Mapping[str, Any]) -> str:
 
 def _refuse_retold(bundle: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
     """What the bundle says beside the entry, for people to read, must be what the entry says."""
-    agreement = bundle.get("agreement") or {}
+    given, ruled = bundle.get("agreement") or {}, entry.get("agreement") or {}
+    parts = ("id", "version", "sha256")
     told = {
-        "consumer": (bundle.get("consumer") or {}).get("id"),
-        "fields": bundle.get("fields"),
-        "agreement": {part: agreement.get(part) for part in ("id", "version", "sha256")},
+        "consumer": ((bundle.get("consumer") or {}).get("id"), entry.get("consumer")),
+        "fields": (bundle.get("fields"), entry.get("fields", {})),
+        "agreement": tuple({part: one.get(part) for part in parts} for one in (given, ruled)),
     }
-    logged = {
-        "consumer": entry.get("consumer"),
-        "fields": entry.get("fields", {}),
-        "agreement": {part: (entry.get("agreement") or {}).get(part) for part in ("id", "version", "sha256")},
-    }
-    for part, said in told.items():
-        if said != logged[part]:
+    for part, (said, logged) in told.items():
+        if said != logged:
             raise Unproven(f"what the bundle says of the {part} is not what the entry says")
 
 
@@ -393,7 +390,8 @@ def _log(given: argparse.Namespace, keys: Sequence[VerifierKey]) -> list[str]:
     if report.finding:
         raise Unproven(str(report.finding))
     erased = f"; erased under an order: {', '.join(map(str, report.erased))}" if report.erased else ""
-    return [f"{report.entries} entries agree with {report.checkpoints} signed checkpoints{erased}."]
+    apart = f"; detached under an order, hashes alone: {report.detached}" if report.detached else ""
+    return [f"{report.entries} entries agree with {report.checkpoints} signed checkpoints{erased}{apart}."]
 
 
 if __name__ == "__main__":

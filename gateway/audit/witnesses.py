@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.audit.entry import act
 from gateway.audit.ledger import Ledger
@@ -70,10 +71,11 @@ def accept_cosignatures(database: Database, unverified_note: str, at: datetime) 
             raise NotFound("This log made no such checkpoint.")
         if not lines:
             raise BadInput("The note has no good cosignature of a witness that is known here.")
+        store = (sqlite if database.is_sqlite else postgresql).insert(audit_cosignatures)
+        newer = store.on_conflict_do_update(
+            index_elements=[audit_cosignatures.c.size, audit_cosignatures.c.witness],
+            set_={"at": store.excluded.at, "line": store.excluded.line},
+        )
         for name, line in lines.items():
-            mine = (audit_cosignatures.c.size == checkpoint.size) & (audit_cosignatures.c.witness == name)
-            connection.execute(delete(audit_cosignatures).where(mine))
-            connection.execute(
-                insert(audit_cosignatures).values(size=checkpoint.size, witness=name, at=at, line=line)
-            )
+            connection.execute(newer, {"size": checkpoint.size, "witness": name, "at": at, "line": line})
     return sorted(lines)

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from gateway.audit import erasure
+from gateway.audit import detaching, erasure
 from gateway.audit.bundle import bundle as make_bundle
 from gateway.audit.proofs import Checkpoint, InclusionProof, Unproven, VerifierKey
 from gateway.audit.publication import standalone_verifier
@@ -81,6 +81,10 @@ def verify(
     if report.finding:
         _fail(str(report.finding))
     print(f"{report.entries} entries agree with {report.checkpoints} signed checkpoints of {log.origin}.")
+    if report.detached:
+        print(
+            f"  {report.detached} of them in months that were detached under an order: by their hashes alone"
+        )
     for index in report.erased:
         print(f"  entry {index}: erased under an order that the log holds; its hash stands")
 
@@ -198,6 +202,32 @@ def erase(
             integrate=log.sequencer.integrate,
         )
     print(f"{count} entries of {exchange_id}: {scope} erased under order {order}.")
+
+
+@app.command()
+def detach(
+    month: Annotated[
+        datetime,
+        typer.Argument(metavar="MONTH", formats=["%Y-%m"], help="The oldest of the log.", show_default=False),
+    ],
+    order: Annotated[str, typer.Option(help="Reference of the rule or decision; names no person.")],
+    acting_as: _As,
+) -> None:
+    """Take an old month out of the log's tables, under an order that the log records. Its hashes stay.
+
+    On PostgreSQL, as the owner of the tables. What it was stays as tables of their own, to be kept elsewhere.
+    """
+    with _opened() as (database, _keys, log):
+        taken = detaching.detach(
+            database,
+            month.date(),
+            order=order,
+            actor=_acting(database, acting_as),
+            at=_now(),
+            integrate=log.sequencer.integrate,
+        )
+    print(f"{month:%Y-%m} is detached under {order}: {', '.join(taken.tables)}.")
+    print(f"The first {taken.entries} entries of the log are proven by their hashes from now on.")
 
 
 def _acting(database: Database, acting_as: str) -> str:

@@ -22,7 +22,7 @@ from gateway.agreements.store import PolicyStore
 from gateway.commands.opening import opened_database
 from gateway.database import Database
 from gateway.errors import BadInput, NotFound
-from gateway.migrations import is_current
+from gateway.migrations import fits
 from gateway.settings import load_settings
 from gateway.staff.accounts import StaffAccounts
 from gateway.staff.acts import record_in_audit_log
@@ -103,7 +103,7 @@ def kept_here() -> Kept | None:
     """
     database = Database(load_settings().session_database_url)
     try:
-        if database.is_missing() or not is_current(database):
+        if database.is_missing() or not fits(database):
             return None
         store = PolicyStore(database, now)
         versions = store.versions()

@@ -6,6 +6,7 @@ MUST NOT put anything on a page that is not escaped: no template turns escaping 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -71,6 +72,11 @@ def address_with(address: str, changes: Mapping[str, Any]) -> str:
     return f"{path}?{whole}" if whole else path
 
 
+def once() -> str:
+    """The key of one form: whoever sends that form twice, by a second click or a reload, is done once."""
+    return secrets.token_urlsafe(16)
+
+
 @cache
 def asset(name: str) -> str:
     """The address of a file of ours, which changes when the file does: browsers may keep it for ever."""
@@ -89,7 +95,7 @@ def _environment(language: Language) -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     environment.install_gettext_translations(spoken.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals |= {"asset": asset, "languages": NAMES, "language": language}
+    environment.globals |= {"asset": asset, "once": once, "languages": NAMES, "language": language}
     environment.filters |= {
         "number": spoken.number,
         "percent": spoken.percent,

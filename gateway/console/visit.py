@@ -15,6 +15,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from gateway.console.announced import Maintenance, announced
 from gateway.console.asking import Answer, Api, ApiProblem
 from gateway.console.given_back import given_back
 from gateway.console.language import Language, Speech, chosen, speech
@@ -24,6 +25,8 @@ PREFIX = "/console"
 LANGUAGE_COOKIE = "gapura-language"
 # A path of the console, and nothing that a browser could take for another host.
 _OWN_PATH = re.compile(r"/console(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?(?:\?[A-Za-z0-9_.~=&%+,:-]*)?")
+# As `gateway.console.pages.once` makes them.
+_FORM_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _PASSED_ON = ("set-cookie", "retry-after")
 
 Screen = Callable[["Visit"], Awaitable[Response]]
@@ -41,6 +44,8 @@ class Visit:
         self._pages = pages
         self._form: FormData | None = None
         self._cookies: list[str] = []
+        self._done = 0
+        self.maintenance: Maintenance | None = None
 
     @property
     def address(self) -> str:
@@ -84,21 +89,31 @@ class Visit:
     ) -> Answer:
         """Ask the admin API as whoever visits. Raises ApiProblem when it refuses.
 
-        What changes something carries the form's CSRF token, which the API checks; `etag` is sent as
-        `If-Match`, `once` as `Idempotency-Key`: the same again does nothing anew.
+        What changes something carries the form's CSRF token, which the API checks, and an `Idempotency-Key`:
+        that of `once`, or else the form's and the place of this question among those that the form leads to.
+        The same again does nothing anew. `etag` is sent as `If-Match`.
         """
         headers = {"accept-language": self.language, "cookie": self.request.headers.get("cookie", "")}
         if method != "GET":
             headers["x-csrf-token"] = str((await self.form()).get("csrf_token", ""))
         if etag:
             headers["if-match"] = etag if etag.startswith('"') else f'"{etag}"'
-        if once:
-            headers["idempotency-key"] = once
+        if method == "POST" and (key := once or await self._next_key()):
+            headers["idempotency-key"] = f'"{key}"'
         answer = await self._api.ask(
             method, path, headers=headers, say=self.speech.say, params=params, body=body
         )
         self._cookies += answer.headers.get_list("set-cookie")
+        self.maintenance = announced(answer.headers.get("gapura-maintenance", ""))
         return answer
+
+    async def _next_key(self) -> str:
+        """The key of what this form has the API do next; empty for what is none of the forms of ours."""
+        key = str((await self.form()).get("once", ""))
+        if _FORM_KEY.fullmatch(key) is None:
+            return ""
+        self._done += 1
+        return f"{key}-{self._done}"
 
     async def get(self, path: str, **params: Any) -> Any:
         """The document that the admin API has at a path."""

@@ -1,20 +1,21 @@
-"""The schema's history, forward only. `gapura migrate` brings a database to the newest revision."""
+"""The schema's history, forward only, and how a database is brought along it while others serve.
+
+`phases` says what a revision promises, `applying` applies them, `presence` knows who serves.
+"""
 
 from __future__ import annotations
-
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from gateway.agreements import tables as _agreements  # noqa: F401 - registers its tables
 from gateway.areas import tables as _areas  # noqa: F401 - registers its tables
 from gateway.audit import tables as _audit  # noqa: F401 - registers its tables
 from gateway.database import Database, metadata
+from gateway.idempotency import tables as _idempotency  # noqa: F401 - registers its table
 from gateway.installation import installation as _installation  # noqa: F401 - registers its table
 from gateway.limits import tables as _limits  # noqa: F401 - registers its tables
+from gateway.maintenance import tables as _maintenance  # noqa: F401 - registers its table
+from gateway.migrations import tables as _migrations  # noqa: F401 - registers its tables
+from gateway.migrations.applying import Migrated, Patience, is_current, may_serve, migrate
+from gateway.migrations.phases import History, config_of, history_of
 from gateway.oauth import tables as _oauth  # noqa: F401 - registers its tables
 from gateway.overview import tables as _overview  # noqa: F401 - registers its tables
 from gateway.pseudonyms import tables as _pseudonyms  # noqa: F401 - registers its tables
@@ -25,29 +26,23 @@ from gateway.signatures import tables as _signatures  # noqa: F401 - registers i
 from gateway.sources import tables as _sources  # noqa: F401 - registers its tables
 from gateway.staff import tables as _staff  # noqa: F401 - registers its tables
 
-__all__ = ["is_current", "metadata", "migrate"]
+__all__ = [
+    "History",
+    "Migrated",
+    "Patience",
+    "config_of",
+    "fits",
+    "history_of",
+    "is_current",
+    "metadata",
+    "migrate",
+]
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    return config
+def fits(database: Database) -> bool:
+    """Whether this code may serve on the schema as it is.
 
-
-def migrate(database: Database) -> None:
-    """Bring the schema to the newest revision; does nothing when it is there already.
-
-    Safe to call from several processes at once: SQLite serialises on its write lock, PostgreSQL on an
-    advisory lock. Raises StoreUnavailable.
+    It is current, newer and still fit, or older by nothing but what is to be taken away.
     """
-    config = _config()
-    with database.unit_of_work() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def is_current(database: Database) -> bool:
-    """Whether the schema is at the revision that this code was written for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
     with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+        return may_serve(connection)

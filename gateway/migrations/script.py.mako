@@ -7,6 +7,8 @@ from alembic import op
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
+# expand, backfill or contract: see gateway/migrations/phases.py.
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -8,6 +8,7 @@ database is refused before it is asked.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from starlette.requests import Request
 
 from gateway.database import Database
 from gateway.errors import InsufficientScope, Unauthenticated
+from gateway.idempotency.attempt import attempt_of, look_up
 from gateway.keys import Keys
 from gateway.oauth import dpop, marks
 from gateway.oauth.admission import Admission, Barred, Entry
@@ -25,6 +27,7 @@ from gateway.oauth.consumers import Consumer
 from gateway.oauth.jose import SIGNATURE_ALGORITHMS
 from gateway.oauth.nonces import Nonces
 from gateway.oauth.tokens import AccessToken, Confirmation, TokenReader, TokenRefused
+from gateway.spans import spanned
 
 
 class _Way(NamedTuple):
@@ -69,10 +72,14 @@ class BearerCheck:
         """A FastAPI dependency that gives the consumer, if its token is for `scope`; None takes any token."""
 
         async def consumer_of_request(request: Request) -> Consumer:
-            return await self(request, scope)
+            consumer = await self(request, scope)
+            if attempt_of(request) is not None:
+                await asyncio.to_thread(look_up, request, f"consumer/{consumer.id}")
+            return consumer
 
         return consumer_of_request
 
+    @spanned("admit")
     async def __call__(self, request: Request, scope: str | None) -> Consumer:
         """The consumer that makes this request. Raises Unauthenticated, or StoreUnavailable."""
         now = self._clock()

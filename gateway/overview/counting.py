@@ -18,6 +18,7 @@ import orjson
 from sqlalchemy import Column, Connection, Row, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.audit.months import span_of, within
 from gateway.audit.tables import audit_entries, audit_leaves
 from gateway.civil_day import civil_day, day_begins
 from gateway.database import Database
@@ -165,19 +166,22 @@ _WANTED = ("at", "consumer_id", "kind", "entry")
 
 def _next_totals(connection: Connection, first: int) -> tuple[_Totals, int]:
     """The totals of the next leaves, and the first leaf that they leave for later."""
+    # Not by the entries that there are: a rebuilding passes over months that were detached.
+    end = min(first + _LEAVES_PER_STEP, _placed(connection))
+    leaves = audit_leaves.c.leaf_index.between(first, end - 1)
+    span = span_of(connection, select(audit_leaves.c.sequence).where(leaves))
     query = (
         select(audit_leaves.c.leaf_index, *(audit_entries.c[name] for name in _WANTED))
         .join(audit_entries, audit_entries.c.sequence == audit_leaves.c.sequence)
-        .where(audit_leaves.c.leaf_index >= first, audit_leaves.c.leaf_index < first + _LEAVES_PER_STEP)
+        .where(leaves, within(audit_entries.c.sequence))
         .order_by(audit_leaves.c.leaf_index)
     )
     totals = _Totals()
     row: Row[Any]
-    for row in connection.execute(query):
-        first = row.leaf_index + 1
+    for row in connection.execute(query, span):
         if row.kind == "outcome" and row.consumer_id is not None:
             totals.add(told_by(row.at, row.consumer_id, row.entry))
-    return totals, first
+    return totals, max(first, end)
 
 
 def _add(connection: Connection, totals: _Totals) -> None:

@@ -115,7 +115,7 @@ def _rendered(
     agreement = plan.agreement
     answer: dict[str, Any] = {
         "exchange_id": str(exchange_id),
-        "as_of": now.isoformat(timespec="seconds"),
+        "as_of": (now if history is None else history.as_of).isoformat(timespec="seconds"),
         "agreement": {"id": agreement.id, "version": agreement.version, "sha256": agreement.sha256},
     }
     if history is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from sqlalchemy import select
 from gateway.audit.subject_index import Mention, SubjectIndex
 from gateway.database import Database
 from gateway.oauth.tables import consumers
+from gateway.replica import Reports
 
 MOST_ENTRIES = 200
 _AT_ONCE = 1_000
@@ -50,19 +51,30 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A page of accesses, the newest first. `before` leads to the older ones, None when there are none."""
+    """A page of accesses, the newest first. `before` leads to the older ones, None when there are none.
+
+    Every access that was committed at `as_of` (UTC) is in the history.
+    """
 
     accesses: Sequence[Access]
     before: UUID | None
+    as_of: datetime
 
 
 class Histories:
     """Reads access histories. Blocks; thread-safe."""
 
-    def __init__(self, database: Database, index: SubjectIndex, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        index: SubjectIndex,
+        clock: Callable[[], datetime],
+        reports: Reports | None = None,
+    ) -> None:
         self._database = database
         self._index = index
         self._clock = clock
+        self._reports = reports or Reports(database, clock=clock)
 
     def read(
         self, hashes: Sequence[str], *, limit: int = MOST_ENTRIES, before: UUID | None = None
@@ -71,19 +83,29 @@ class Histories:
 
         Raises NotFound for a reference that is none, Retryable while the index is being made.
         """
-        now, end = self._clock(), None if before is None else self._index.sequence_of(before)
+
+        def page(database: Database) -> History:
+            is_primary = database is self._database
+            index = self._index if is_primary else SubjectIndex(database, may_write=False)
+            return self._page(index, hashes, limit, before)
+
+        told = self._reports(page)
+        return replace(told.value, as_of=told.as_of)
+
+    def _page(self, index: SubjectIndex, hashes: Sequence[str], limit: int, before: UUID | None) -> History:
+        now, end = self._clock(), None if before is None else index.sequence_of(before)
         seen: list[tuple[Mention, dict[str, Any]]] = []
         # One more than is shown tells whether there are more. What is undisclosed leaves no gap in a page:
         # a page that is short by two would tell that two were left out.
         while len(seen) <= limit:
-            page = self._index.mentions(hashes, limit=limit + 1, before=end)
+            page = index.mentions(hashes, limit=limit + 1, before=end)
             seen += [(one, said) for one in page if (said := _disclosed(one, now)) is not None]
             if len(page) <= limit:
                 break
             end = page[-1].sequence
         shown = seen[:limit]
         more = shown[-1][0].exchange_id if len(seen) > limit else None
-        return History(self._accesses(shown), more)
+        return History(self._accesses(index, shown), more, now)
 
     def all(self, hashes: Sequence[str]) -> Sequence[Access]:
         """The whole history, the newest first."""
@@ -95,8 +117,8 @@ class Histories:
             accesses += page.accesses
         return accesses
 
-    def _accesses(self, shown: Sequence[tuple[Mention, dict[str, Any]]]) -> list[Access]:
-        asked = self._index.sources_asked([one.exchange_id for one, _ in shown if one.kind == "outcome"])
+    def _accesses(self, index: SubjectIndex, shown: Sequence[tuple[Mention, dict[str, Any]]]) -> list[Access]:
+        asked = index.sources_asked([one.exchange_id for one, _ in shown if one.kind == "outcome"])
         names = consumer_names(self._database)
         return [_access(one, said, names, asked.get(one.exchange_id, ())) for one, said in shown]
 

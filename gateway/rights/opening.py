@@ -16,6 +16,7 @@ from gateway.audit.subject_index import SubjectIndex
 from gateway.database import Database
 from gateway.gate import Gate
 from gateway.limits.ledger import LimitLedger
+from gateway.replica import Reports
 from gateway.rights.access import AccessHistory
 from gateway.rights.desk import RightsDesk
 from gateway.rights.history import Histories
@@ -50,10 +51,11 @@ def open_rights(
     policies: LivePolicies,
     clock: Callable[[], datetime],
     timeout_s: float,
+    reports: Reports,
 ) -> Rights:
     """Wire the parts over what the process has."""
     index, hasher = SubjectIndex(database), SubjectHasher(audit_key)
-    histories = Histories(database, index, clock)
+    histories = Histories(database, index, clock, reports)
     return Rights(
         index=index,
         access=AccessHistory(

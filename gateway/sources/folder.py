@@ -16,7 +16,7 @@ from connectors.kind import SourceKind, Surroundings
 from connectors.programmes.publisher import ProgrammeListSource
 from connectors.quota import Metered, QuotaWarning
 from connectors.registered import KINDS
-from connectors.transport.client import Transport
+from connectors.transport.client import Transport, Watch, unwatched
 from connectors.transport.observed import SourceState
 from connectors.transport.settings import SourceSettings
 from gateway.database import Database
@@ -132,16 +132,18 @@ def build_sources(
     clock: Callable[[], datetime],
     tell: Tell = tell_nobody,
     *,
+    watch: Watch = unwatched,
     kinds: Sequence[SourceKind[Any]] = KINDS,
 ) -> Sources:
     """The sources that the file at `path` configures; none without a path.
 
-    Asks nobody anything yet. Tells `source:quota_low` and `source:verdicts_not_kept`.
+    Asks nobody anything yet. Tells `source:quota_low` and `source:verdicts_not_kept`; `watch` hears of each
+    attempt.
     Raises SettingsInvalid with every problem of the file.
     """
     configured = read_sources(path, kinds)
     try:
-        return _Building(database, clock, tell).whole(configured)
+        return _Building(database, clock, tell, watch).whole(configured)
     except ValueError as error:
         raise SettingsInvalid([f"{path}: {error}"]) from None
 
@@ -151,6 +153,7 @@ class _Building:
     database: Database
     clock: Callable[[], datetime]
     tell: Tell
+    watch: Watch
     transports: list[Transport] = field(default_factory=list)
     quotas: dict[str, Callable[[], Awaitable[int]]] = field(default_factory=dict)
     remembering: list[Remembering] = field(default_factory=list)
@@ -217,6 +220,6 @@ class _Building:
         )
 
     def _transport(self, settings: SourceSettings) -> Transport:
-        transport = Transport(settings, utc=self.clock)
+        transport = Transport(settings, utc=self.clock, watch=self.watch)
         self.transports.append(transport)
         return transport

@@ -57,6 +57,7 @@ class Reached(_Strict):
     certificate_sha256: str | None = None
     allow_plain_http: bool | None = None
     json_types: list[str] | None = None
+    pass_trace: bool | None = None
     breaker: _Breaker = Field(default_factory=_Breaker)
 
 

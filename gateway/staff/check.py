@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from starlette.requests import Request
 
 from gateway.errors import NotPermitted, RoleMissing, Unauthenticated
+from gateway.idempotency.attempt import look_up
 from gateway.staff.accounts import StaffAccounts
 from gateway.staff.cookies import Cookies
 from gateway.staff.roles import Role, Staff
@@ -50,16 +51,26 @@ class StaffCheck:
             staff = self._staff(request)
             if not staff.roles.intersection(roles):
                 raise RoleMissing(self._accounts.holders(roles))
+            look_up(request, _caller(staff))
             return staff
 
         return staff_of_request
 
     def anybody(self) -> Callable[[Request], Staff]:
         """A FastAPI dependency for what concerns only the staff member itself: any active account will do."""
-        return self._staff
+
+        def staff_of_request(request: Request) -> Staff:
+            staff = self._staff(request)
+            look_up(request, _caller(staff))
+            return staff
+
+        return staff_of_request
 
     def in_person(self) -> Callable[[Request], Session]:
-        """A FastAPI dependency that gives the session, for what a token must not do."""
+        """A FastAPI dependency that gives the session, for what a token must not do.
+
+        It goes with `requiring` or `anybody`: an `Idempotency-Key` is looked up after the roles were seen.
+        """
         return self._session
 
     def in_person_as(self, *roles: Role) -> Callable[[Request], Staff]:
@@ -107,3 +118,8 @@ class StaffCheck:
                     code="csrf_token_missing",
                 )
         return session
+
+
+def _caller(staff: Staff) -> str:
+    """Whose an `Idempotency-Key` is: this person's, through this door."""
+    return f"staff/{staff.actor}"

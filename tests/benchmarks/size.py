@@ -32,7 +32,7 @@ _SIZES = text(
     """
 )
 _WRITTEN = text("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint")
-_PEOPLE_TABLES = ("people", "households", "enrolments")
+_PEOPLE_TABLES = ("people", "households", "household_deciles", "enrolments")
 
 
 def measure(bench: Bench) -> Measured:

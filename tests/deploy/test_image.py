@@ -126,6 +126,7 @@ def test_an_installation_that_fails_leaves_the_one_before(tmp_path: Path) -> Non
 def test_an_empty_folder_becomes_a_gateway_that_needs_nothing_of_this_tree(tmp_path: Path) -> None:
     said = _installed(tmp_path / "gapura", PIP_NO_COMPILE="1")
     assert said.returncode == 0, said.stderr
+    assert (tmp_path / "gapura" / "share" / "gapura" / "sbom.cdx.json").is_file()
     environment = {"GAPURA_HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
     gapura = tmp_path / "gapura" / "bin" / "gapura"
     migrated = subprocess.run(

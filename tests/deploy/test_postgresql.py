@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 import time
@@ -31,6 +32,10 @@ ROLES = Path(__file__).parents[2] / "deploy" / "postgresql" / "roles.sql"
 OWNER = "gapura_owner"
 STOP = TOUR[0]
 EVIDENCE = ("audit_entries", "audit_leaves", "audit_checkpoints", "audit_documents", "policy_acts")
+MONTHS = (
+    "SELECT relname FROM pg_class JOIN pg_namespace spaces ON spaces.oid = relnamespace "
+    "WHERE nspname = 'audit_by_month' AND relkind = 'r'"
+)
 
 
 # Before the roles are there: these two come first.
@@ -84,7 +89,7 @@ def _roles(server: URL) -> Iterator[None]:
     finally:
         with administering(server) as connection:
             connection.execute(text("DROP DATABASE IF EXISTS gapura WITH (FORCE)"))
-            for role in (ERASING, SERVING, REPORTING, OWNER):
+            for role in (ERASING, SERVING, REPORTING, "gapura_backup", OWNER):
                 connection.execute(text(f"DROP ROLE IF EXISTS {role}"))
 
 
@@ -135,6 +140,16 @@ def test_a_gateway_with_the_serving_role_answers_through_a_pooler(site: Site) ->
 
 
 @needs_pgbouncer
+def test_the_serving_role_may_look_up_all_that_is_watched_and_is_found_well(site: Site) -> None:
+    assert "\ngapura_database_up 1.0\n" in site.gateway.http.get(f"{site.gateway.url}/metrics").text
+    assert "vitals:not_read" not in site.gateway.log
+    told = json.loads(site.gateway.gapura("doctor", "--no-sources", "--json", status=1))
+    # The server of the tests forgets at a power cut; nothing else is wrong, and nobody may do too much.
+    assert {one["about"] for one in told if one["level"] in {"wrong", "unknown"}} <= {"durability", "disk"}
+    assert "may add evidence, and neither change nor remove it" in {one["said"] for one in told}
+
+
+@needs_pgbouncer
 def test_the_log_grows_its_tree_with_the_serving_role(site: Site) -> None:
     site.gateway.post(STOP.consumer, STOP.path, STOP.body)
     assert "agree with" in site.gateway.gapura("audit", "verify")
@@ -149,6 +164,41 @@ def test_the_serving_role_cannot_change_or_remove_evidence(site: Site, table: st
     column = next(iter(metadata.tables[table].columns)).name
     with pytest.raises(errors.InsufficientPrivilege):
         site.tried(SERVING, act.format(table, column, column))
+
+
+@needs_pgbouncer
+def test_whoever_serves_comes_to_the_months_of_the_log_through_the_whole_alone(site: Site) -> None:
+    site.tried(SERVING, "SELECT make_audit_months(current_date + 95), begin_audit_month(current_date)")
+    months = [str(name) for [name] in site.tried(OWNER, MONTHS)]
+    assert len(months) == 2 * 4  # of entries and of the index: this month, the two after it, and the default
+    acts = (
+        "SELECT 1 FROM {}",
+        "UPDATE {} SET sequence = 0",
+        "DELETE FROM {}",
+        "TRUNCATE {}",
+        "DROP TABLE {}",
+    )
+    moves = [
+        f"ALTER TABLE audit_entries DETACH PARTITION audit_by_month.{months[0]}",
+        "UPDATE audit_months SET first_sequence = 0",
+        "SELECT setval('audit_entries_sequence_seq', 1)",
+    ]
+    for role in (SERVING, ERASING, REPORTING):
+        for statement in (*(act.format(f"audit_by_month.{name}") for name in months for act in acts), *moves):
+            with pytest.raises((errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)):
+                site.tried(role, statement)
+
+
+@needs_pgbouncer
+def test_a_witness_s_cosignature_is_renewed_and_never_removed(site: Site) -> None:
+    site.tried(
+        SERVING,
+        "INSERT INTO audit_cosignatures VALUES (1, 'w', now(), 'line') "
+        "ON CONFLICT (size, witness) DO UPDATE SET at = excluded.at, line = excluded.line",
+    )
+    for statement in ("DELETE FROM audit_cosignatures", "UPDATE audit_cosignatures SET witness = 'another'"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            site.tried(SERVING, statement)
 
 
 @needs_pgbouncer

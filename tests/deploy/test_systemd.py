@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pyrage.x25519 import Identity
 
 from gateway.api.examples import TOUR
 from tests.deploy import confinement
@@ -73,13 +74,29 @@ def test_the_account_is_one_that_systemd_can_make() -> None:
     assert said.returncode == 0, said.stderr
 
 
-def test_both_units_are_hardened_alike() -> None:
-    serving, migrating = (
+def test_all_units_are_hardened_alike() -> None:
+    first, *others = (
         {line for line in unit.read_text(encoding="utf-8").splitlines() if _HARDENING.match(line)}
-        for unit in (SHIPPED / "gapura.service", SHIPPED / "gapura-migrate.service")
+        for unit in UNITS
     )
-    assert serving == migrating
-    assert len(serving) > 20
+    assert all(other == first for other in others)
+    assert len(first) > 20
+
+
+@needs_systemd
+@pytest.mark.parametrize("timer", sorted(SHIPPED.glob("*.timer")), ids=lambda timer: timer.stem)
+def test_systemd_finds_nothing_wrong_with_a_timer_and_what_it_starts(timer: Path, tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("gapura")
+    for file in (timer, timer.with_suffix(".service")):
+        text = file.read_text(encoding="utf-8").replace("/opt/gapura/bin/gapura", str(program))
+        (tmp_path / file.name).write_text(text, encoding="utf-8")
+    said = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / timer.name)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, said.stderr) == (0, "")
 
 
 _HARDENING = re.compile(
@@ -122,6 +139,26 @@ def test_a_confined_gateway_answers_and_keeps_its_evidence(gateway: LivingGatewa
     assert answer.status_code == 200, answer.text
     assert answer.json()["results"][0]["decision"] == "eligible"
     assert "gapura_" in gateway.http.get(f"{gateway.url}/metrics").text
+
+
+@needs_name_spaces
+def test_a_confined_backup_is_made_beside_a_gateway_that_serves(gateway: LivingGateway) -> None:
+    home = gateway.settings.home
+    environment = {
+        **gateway.settings.environment(),
+        "GAPURA_BACKUP_FOLDER": str(home / "backups"),
+        "GAPURA_BACKUP_RECIPIENTS": str(Identity.generate().to_public()),
+    }
+    command = (sys.executable, "-m", "gateway", "backup", "make")
+    said = subprocess.run(
+        confinement.confined(SHIPPED / "gapura-backup.service", home, *command),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    assert "SHA-256 of its manifest" in said.stdout
 
 
 _TRIED = """

@@ -10,6 +10,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from gateway.registry.personas import EXPORT_COLUMNS, persona
-from tests.living import LivingGateway
+from tests.conftest import empty_postgres_database
+from tests.gateway.telemetry.collector import Collector, collecting
+from tests.living import LivingGateway, living_gateway
 
 NIK = "3578081203799980"
 BAD_NIK = "35780812037999807"
@@ -45,6 +48,30 @@ class Flow:
     def assert_clean(self, where: str, content: str) -> None:
         found = [f"canary {n}" for n, canary in enumerate(self.canaries) if canary in content]
         assert not found, f"{where} holds {found}"
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as one:
+        yield one
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> Iterator[LivingGateway]:
+    """As everywhere, but every request is traced: traces are one more place where people look."""
+    home = tmp_path_factory.mktemp("home")
+    traced = {"otlp_endpoint": collector.endpoint, "otlp_share_percent": 100}
+    if request.param == "sqlite":
+        with living_gateway(home, f"sqlite:///{home / 'gapura.db'}", **traced) as living:
+            yield living
+        return
+    with (
+        empty_postgres_database(request.getfixturevalue("postgres_server")) as url,
+        living_gateway(home, url, **traced) as living,
+    ):
+        yield living
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +172,13 @@ def test_no_canary_in_the_log(flow: Flow) -> None:
 
 def test_no_canary_in_the_metrics(flow: Flow) -> None:
     flow.assert_clean("/metrics", flow.gateway.http.get(f"{flow.gateway.url}/metrics").text)
+
+
+def test_no_canary_in_any_span(flow: Flow, collector: Collector) -> None:
+    last = "POST /oauth/revoke"
+    assert collector.trace(last)
+    assert {span.name for span in collector.spans} >= {"POST /v1/eligibility", "admit", "judge", "trip"}
+    flow.assert_clean("a trace", collector.text)
 
 
 def test_no_canary_in_any_error_or_its_headers(flow: Flow) -> None:

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from gateway.api.idempotency import QUESTIONS
 from tests.living import LivingGateway
 
-EXAMPLES_OF_A_CONSUMER = 40
+EXAMPLES_OF_A_CONSUMER = 20
 # Every operation turns a stranger away before it reads what was sent: few examples show it.
-EXAMPLES_OF_A_STRANGER = 6
+EXAMPLES_OF_A_STRANGER = 3
 # Where no schema can say what is accepted: assertions that hold, good passwords, notes that were signed.
 _UNSAYABLE = ("/oauth/", "/admin/", "/log/cosignatures")
 
@@ -86,6 +87,19 @@ def test_every_operation_keeps_the_contract_towards_a_consumer(
             _probe(operation, mode, Credentials(gateway), EXAMPLES_OF_A_CONSUMER)
             asked.add(operation.path)
     assert {"/v1/eligibility", "/v1/records"} <= asked
+
+
+def test_whatever_changes_something_takes_a_key_and_says_so(gateway: LivingGateway) -> None:
+    contract = gateway.http.get(f"{gateway.url}/openapi.json").json()
+    silent = {
+        path
+        for path, ways in contract["paths"].items()
+        for method in {"post", "patch"} & ways.keys()
+        if not any(one["name"] == "Idempotency-Key" for one in ways[method].get("parameters", ()))
+    }
+    # What asks, what has a way of its own to be sent once, and signing in.
+    own_way = {"/log/cosignatures", "/oauth/token", "/oauth/revoke", "/oauth/introspect"}
+    assert silent == QUESTIONS | own_way
 
 
 def test_every_operation_keeps_the_contract_towards_strangers(gateway: LivingGateway) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -28,9 +29,15 @@ def _consumer(identifier: str) -> dict[str, object]:
     }
 
 
+def _is_of_the_whole(_object: Any, name: str | None, _kind: Any, _reflected: Any, _other: Any) -> bool:
+    """PostgreSQL has this index for each month of the log; see tests/gateway/audit/test_audit_months.py."""
+    return name != "uq_audit_entries_exchange_id_kind"
+
+
 def test_migrations_make_exactly_the_tables_that_the_code_declares(database: Database) -> None:
+    by_month = {} if database.is_sqlite else {"include_object": _is_of_the_whole}
     with database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=by_month), metadata) == []
     assert is_current(database)
 
 

@@ -216,7 +216,11 @@ def test_health_and_metrics_answer_without_credentials(gateway: LivingGateway) -
     _ask(gateway, "eligible")
     with httpx.Client(base_url=gateway.url, trust_env=False) as http:
         assert http.get("/health/live").json() == {"status": "live"}
-        assert http.get("/health/ready").json()["checks"] == {"database": "ok", "schema": "ok"}
+        assert http.get("/health/ready").json()["checks"] == {
+            "database": "ok",
+            "schema": "ok",
+            "staying": "ok",
+        }
         metrics = http.get("/metrics").text
     assert 'gapura_outcomes_total{operation="eligibility",outcome="eligible"}' in metrics
 

@@ -46,3 +46,6 @@ def test_a_revoked_token_is_refused_at_once_by_every_worker(tmp_path: Path, post
         assert statuses == [401] * ASKED
         metrics = gateway.http.get(f"{gateway.url}/metrics").text
     assert f'gapura_outcomes_total{{operation="eligibility",outcome="eligible"}} {float(ASKED)}' in metrics
+    # What is looked up is said by whichever worker is asked, and not once by each.
+    assert metrics.count("\ngapura_database_up 1.0\n") == 1
+    assert 'gapura_events_total{event="audit:forked"} 0.0' in metrics

@@ -24,6 +24,7 @@ from gateway.audit.reading import entries_of
 from gateway.audit.search import Asked, search, words
 from gateway.database import Database
 from gateway.errors import NotFound
+from gateway.replica import Reports
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Role, Staff
 from policies.dictionary import Text
@@ -36,15 +37,15 @@ _SAID_APART = frozenset({"actor", "act", "object", "object_sha256", "reason", "a
 _NOT_TOLD = frozenset({"subjects_sha256"})
 
 
-def act_router(database: Database, evidence: Evidence, check: StaffCheck) -> APIRouter:
+def act_router(database: Database, reports: Reports, evidence: Evidence, check: StaffCheck) -> APIRouter:
     """The routes by which acts of staff are found and proven. They block, in FastAPI's threads."""
     router = APIRouter(tags=["staff acts"])
-    _search_routes(router, database, check)
+    _search_routes(router, database, reports, check)
     _one_routes(router, database, evidence, check)
     return router
 
 
-def _search_routes(router: APIRouter, database: Database, check: StaffCheck) -> None:
+def _search_routes(router: APIRouter, database: Database, reports: Reports, check: StaffCheck) -> None:
     reader = Depends(check.requiring(*READERS))
 
     @staff_route(router, "GET", _PATH, READERS, 404, 422)
@@ -62,8 +63,10 @@ def _search_routes(router: APIRouter, database: Database, check: StaffCheck) -> 
         `actor` is an account, whether in person, by token or on the machine; `act` may end in a dot, and
         then all acts count that begin so (`policy.`). An act is listed within a second.
         """
-        page = search(database, Asked("act", actor, act, since=since, until=until), limit=limit, after=after)
-        return ActList(acts=[ActOut.of(hit) for hit in page.hits], next=page.following)
+        asked = Asked("act", actor, act, since=since, until=until)
+        told = reports(lambda read: search(read, asked, limit=limit, after=after))
+        acts = [ActOut.of(hit) for hit in told.value.hits]
+        return ActList(acts=acts, next=told.value.following, as_of=told.as_of)
 
     @staff_route(router, "GET", _PATH + "/filters", READERS)
     def list_act_filters(_staff: Annotated[Staff, reader]) -> ActFilters:

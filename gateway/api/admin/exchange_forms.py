@@ -22,6 +22,7 @@ Since = Annotated[AwareDatetime | None, Query(description="From this moment on, 
 Until = Annotated[AwareDatetime | None, Query(description="Before this moment, with zone.")]
 After = Annotated[UUID | None, Query(description="The `next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
+AsOf = Annotated[datetime, Field(description="Whatever was listed at this moment is in the list.")]
 _Outcome = Literal["answered", "refused", "unfinished", "erased"]
 _Counts = Annotated[
     dict[str, int], Field(description="People by how it ended for them.", examples=[{"eligible": 3}])
@@ -102,6 +103,7 @@ class ExchangeList(BaseModel):
 
     exchanges: list[ExchangeOut]
     next: UUID | None
+    as_of: AsOf
 
 
 class ExchangeFilters(BaseModel):
@@ -214,6 +216,7 @@ class ActList(BaseModel):
 
     acts: list[ActOut]
     next: UUID | None
+    as_of: AsOf
 
 
 class ActFilters(BaseModel):

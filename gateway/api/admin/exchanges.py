@@ -37,6 +37,7 @@ from gateway.audit.reading import entries_of
 from gateway.audit.search import Asked, Hit, search, words
 from gateway.database import Database
 from gateway.errors import NotFound
+from gateway.replica import Reports
 from gateway.rights.access import both
 from gateway.rights.history import consumer_names
 from gateway.rights.wording import field_label
@@ -54,6 +55,7 @@ BUNDLERS: tuple[Role, ...] = ("auditor",)
 
 def exchange_log_router(
     database: Database,
+    reports: Reports,
     policies: LivePolicies,
     explanations: Explanations,
     evidence: Evidence,
@@ -61,12 +63,12 @@ def exchange_log_router(
 ) -> APIRouter:
     """The routes by which exchanges are found and proven. They block, in FastAPI's threads."""
     router = APIRouter(tags=["exchange log"])
-    _search_routes(router, database, check)
+    _search_routes(router, database, reports, check)
     _one_routes(router, _Telling(database, policies, explanations, evidence), check)
     return router
 
 
-def _search_routes(router: APIRouter, database: Database, check: StaffCheck) -> None:
+def _search_routes(router: APIRouter, database: Database, reports: Reports, check: StaffCheck) -> None:
     reader = Depends(check.requiring(*READERS))
 
     @staff_route(router, "GET", _PATH, READERS, 404, 422)
@@ -87,9 +89,10 @@ def _search_routes(router: APIRouter, database: Database, check: StaffCheck) -> 
         of its end; one that never ended is found by its id.
         """
         asked = Asked("exchange", consumer, operation, purpose, outcome, since, until)
-        page = search(database, asked, limit=limit, after=after)
-        names = consumer_names(database)
-        return ExchangeList(exchanges=[ExchangeOut.of(hit, names) for hit in page.hits], next=page.following)
+        told = reports(lambda read: search(read, asked, limit=limit, after=after))
+        names, page = consumer_names(database), told.value
+        found = [ExchangeOut.of(hit, names) for hit in page.hits]
+        return ExchangeList(exchanges=found, next=page.following, as_of=told.as_of)
 
     @staff_route(router, "GET", _PATH + "/filters", READERS)
     def list_exchange_filters(_staff: Annotated[Staff, reader]) -> ExchangeFilters:

@@ -24,12 +24,12 @@ Reason = Annotated[
     ),
 ]
 SubmissionKey = Annotated[
-    str,
+    str | None,
     Header(
         alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{8,64}$",
-        description="The same key again gives the run that it made.",
-        examples=["7f0c2a34-submission"],
+        pattern=r'^"[ !#-\[\]-~]{8,64}"$',
+        description="Required. The same key again gives the run that it made, for ever.",
+        examples=['"7f0c2a34-submission"'],
     ),
 ]
 _Counts = Annotated[dict[str, int], Field(examples=[{"matched": 9612, "unknown_nik": 201, "deceased": 57}])]

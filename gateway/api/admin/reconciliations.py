@@ -27,6 +27,7 @@ from gateway.reconciliation.opening import Reconciling
 from gateway.reconciliation.runs import Order, Run
 from gateway.staff.check import StaffCheck
 from gateway.staff.roles import Role, Staff
+from policies.dictionary import Text
 
 _PATH = "/admin/v1/reconciliations"
 _ONE = _PATH + "/{run_id}"
@@ -116,12 +117,20 @@ def _acting_routes(
 
     @staff_route(router, "POST", _PATH, _ACTORS, *refusals, status_code=201)
     def submit_reconciliation(
-        form: NewReconciliation, key: SubmissionKey, staff: Annotated[Staff, operator]
+        form: NewReconciliation, staff: Annotated[Staff, operator], key: SubmissionKey = None
     ) -> ReconciliationOut:
         """Submit a run: with an extract, or by asking Dukcapil itself (`live`). A worker begins at once.
 
         One run at a time: 409 while another is under way or paused.
         """
+        if key is None:
+            raise BadInput(
+                Text(
+                    "Idempotency-Key: diharapkan kunci untuk perintah ini, dalam tanda petik.",
+                    "Idempotency-Key: expected a key for this order, in quotes.",
+                ),
+                code="idempotency_key_missing",
+            )
         extract = reconciling.extracts.path_of(form.extract) if form.extract is not None else None
         if form.way == "extract" and extract is None:
             raise BadInput("extract: expected the name of a file or folder in the folder `extracts`.")

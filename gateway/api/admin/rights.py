@@ -13,6 +13,7 @@ from gateway.api.admin.documentation import STAFF_ONLY, needs, problems
 from gateway.api.rights import HistoryPage
 from gateway.database import Database
 from gateway.errors import NotFound
+from gateway.replica import Reports
 from gateway.rights.access import told
 from gateway.rights.desk import RightsDesk, Whom
 from gateway.rights.exposure import Exposure
@@ -87,6 +88,7 @@ class StaffHistory(HistoryPage):
     """A page of a history, and whom the registry knows under the identifier: several share some NIKs."""
 
     people: list[UUID]
+    as_of: datetime = Field(description="Every access that was committed at this moment is in the history.")
 
 
 class IncidentOut(BaseModel):
@@ -138,6 +140,7 @@ def rights_admin_router(
     rights: Rights,
     policies: LivePolicies,
     database: Database,
+    reports: Reports,
     check: StaffCheck,
     clock: Callable[[], datetime],
 ) -> APIRouter:
@@ -147,13 +150,17 @@ def rights_admin_router(
     _person_routes(router, rights.desk, policies, auditor)
     _incident_routes(router, rights.incidents, auditor)
     _incident_documents(router, rights.incidents, policies, database, auditor)
-    _report_routes(router, policies, database, auditor, clock)
+    _report_routes(router, policies, database, reports, auditor, clock)
     return router
 
 
-def _documented(*statuses: int, what: str = "") -> dict[str, Any]:
+def _documented(*statuses: int, what: str = "", also: str | None = None) -> dict[str, Any]:
+    """`also`: a content type of the answer beside JSON."""
+    responses = problems(401, 403, *statuses)
+    if also is not None:
+        responses[200] = {"content": {also: {"schema": {"type": "string"}}}}
     return {
-        "responses": problems(401, 403, *statuses),
+        "responses": responses,
         "openapi_extra": STAFF_ONLY,
         "description": f"{what} {needs(['auditor'])}".strip(),
     }
@@ -163,18 +170,20 @@ def _person_routes(router: APIRouter, desk: RightsDesk, policies: LivePolicies, 
     @router.post(
         "/access-history",
         response_model=StaffHistory,
-        response_model_exclude_none=True,
         **_documented(400, 404, 415, 422, what="Who looked at a person. Itself an entry of that history."),
     )
     async def access_history(form: HistoryForm, staff: Annotated[Staff, auditor]) -> Any:
         whom = Whom(form.nik, form.person_id)
         people, page = await desk.history(staff, whom, form.reason, before=form.before)
-        return {"people": people, **told(page, policies.present.dictionary, head=HEAD_FOR_STAFF)}
+        said = told(page, policies.present.dictionary, head=HEAD_FOR_STAFF)
+        return {"people": people, "as_of": page.as_of, **said}
 
     @router.post(
         "/copy",
         response_model=dict[str, Any],
-        **_documented(400, 409, 415, 422, what="Everything held of a person, and who received what."),
+        **_documented(
+            400, 409, 415, 422, what="Everything held of a person, and who received what.", also="text/html"
+        ),
     )
     async def copy(form: PersonForm, staff: Annotated[Staff, auditor], output: _Format = "json") -> Any:
         made = await desk.copy(staff, Whom(form.nik, form.person_id), form.reason)
@@ -248,13 +257,18 @@ def _report_routes(
     router: APIRouter,
     policies: LivePolicies,
     database: Database,
+    reports: Reports,
     auditor: Any,
     clock: Callable[[], datetime],
 ) -> None:
     @router.get(
         "/processing/{agreement_id}",
         response_model=dict[str, Any],
-        **_documented(400, 404, 422, what="The record of processing (UU 27/2022 art. 31) of an agreement."),
+        **_documented(
+            *(400, 404, 422),
+            what="The record of processing (UU 27/2022 art. 31) of an agreement.",
+            also="text/html",
+        ),
     )
     def processing(
         agreement_id: Annotated[str, Path(min_length=1, max_length=64)],
@@ -274,14 +288,19 @@ def _report_routes(
     @router.get(
         "/usage/{semester}",
         response_model=dict[str, Any],
-        **_documented(400, 422, what="The usage report that Dukcapil gets each semester, such as 2026-S2."),
+        **_documented(
+            *(400, 422),
+            what="The usage report that Dukcapil gets each semester, such as 2026-S2.",
+            also="text/csv",
+        ),
     )
     def usage(
         semester: Annotated[str, Path(max_length=16)],
         _staff: Annotated[Staff, auditor],
         output: Annotated[Literal["json", "csv"], Query()] = "json",
     ) -> Any:
-        report = usage_report(database, semester)
+        told = reports(lambda read: usage_report(read, semester))
+        report = {**told.value, "as_of": told.as_of.isoformat(timespec="seconds")}
         return Response(as_csv(report), media_type="text/csv") if output == "csv" else report
 
 

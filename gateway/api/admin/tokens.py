@@ -72,7 +72,11 @@ def _own_routes(router: APIRouter, tokens: ApiTokens, check: StaffCheck) -> None
         responses=problems(400, 401, 403, 409, 415, 422),
         openapi_extra=IN_PERSON_ONLY,
     )
-    def add_token(form: NewToken, session: Annotated[Session, Depends(check.in_person())]) -> MadeToken:
+    def add_token(
+        form: NewToken,
+        session: Annotated[Session, Depends(check.in_person())],
+        _staff: Annotated[Staff, Depends(check.anybody())],
+    ) -> MadeToken:
         """Make an API token for automation, in some of one's own roles. It is shown this once."""
         owner = session.staff
         made, secret = tokens.add(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gateway.audit.proofs import Checkpoint, Unproven
 from gateway.audit.signing import log_key, witness_key
+from gateway.audit.tables import audit_cosignatures
 from gateway.audit.tree import parse_tile_path
 from gateway.audit.witness import Fetch, Witness
+from gateway.audit.witnesses import accept_cosignatures, add_witness
 from gateway.database import Database
 from gateway.migrations import migrate
 from tests.gateway.audit.logs import NOW, ORIGIN, RunningLog
@@ -95,3 +99,20 @@ def test_a_log_of_another_key_is_not_cosigned(tmp_path: Path, logs: list[Running
     with pytest.raises(Unproven, match="not signed"):
         witness.cosign(over(logs[0]), NOW)
     assert not witness.state.exists()
+
+
+def test_a_witness_s_newer_cosignature_takes_the_place_of_its_older(
+    database: Database, witness: Witness
+) -> None:
+    log = RunningLog(database, LOG_KEY)
+    log.write(3)
+    own = witness.own_key.verifier
+    add_witness(database, str(own), actor="staff-7", reason="B-1", at=NOW)
+    for hours in (0, 1):
+        later = NOW + timedelta(hours=hours)
+        _, note = witness.cosign(over(log), later)
+        assert accept_cosignatures(database, note, later) == [own.name]
+        with database.reading() as connection:
+            (kept,) = connection.execute(select(audit_cosignatures)).all()
+        assert kept.at == later
+        assert kept.line in note

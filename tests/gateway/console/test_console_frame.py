@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.gateway.console.conftest import Office
@@ -135,3 +138,47 @@ def test_what_was_typed_outlives_the_session_and_is_done_only_when_it_is_sent_ag
     assert again.form("Keep the change").fields["reason"][0].strip() == "CONTOH-1/2026"
     done = browser.send(again, "Keep the change")
     assert "Badan Lain" in done.text
+
+
+def test_a_form_that_is_sent_twice_is_done_once_and_answered_twice(office: Office) -> None:
+    form = office.browser("operator").open("/console/settings/staff/new")
+    typed: dict[str, str | list[str]] = {
+        "id": "dua.kali",
+        "name": "Dua Kali",
+        "roles": ["author"],
+        "reason": "ST-7",
+    }
+    button = "Register; the roles wait for a second person"
+    seen = [office.browser("operator").send(form, button, **typed) for _ in range(2)]
+    assert [one.status for one in seen] == [200, 200]
+    assert seen[0].path == seen[1].path
+    changed = office.browser("operator").send(form, button, **{**typed, "name": "Tiga Kali"})
+    assert changed.status == 422
+    assert "This key was used for another request." in changed.text
+
+
+def test_every_page_tells_of_maintenance_and_nothing_can_be_changed_then(office: Office) -> None:
+    browser = office.browser("operator")
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+    form = browser.open("/console/settings/staff/new")
+    office.gateway.gapura("maintenance", "on", "--until", until, "--reason", "uji")
+    try:
+        waited_until = time.monotonic() + 60
+        while "Maintenance until" not in browser.open("/console").text:
+            assert time.monotonic() < waited_until
+            time.sleep(0.1)
+        refused = browser.send(
+            form,
+            "Register; the roles wait for a second person",
+            id="x.y",
+            name="X",
+            roles=["author"],
+            reason="x",
+        )
+        assert refused.status == 503
+        assert "under maintenance until" in refused.text
+        assert office.stranger().sign_in("operator", office.passwords["operator"]).path == "/console"
+    finally:
+        office.gateway.gapura("maintenance", "off")
+    while "Maintenance until" in browser.open("/console").text:
+        time.sleep(0.1)

@@ -31,7 +31,7 @@ ENTRY = text(
 def before(database_url: str) -> Iterator[Database]:
     """A database as it was before, with two consumers of one sector."""
     opened = Database(database_url)
-    config = migrations._config()
+    config = migrations.config_of()
     with opened.unit_of_work() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0010")
