@@ -41,6 +41,13 @@ def examine(
     yield good("settings", "are complete and known")
     yield from _guarded("disk", lambda: examine_disk(settings.home))
     yield from _guarded("certificates", lambda: examine_certificates(settings.certificate_files, clock()))
+    if not settings.security_contacts:
+        yield Finding(
+            "site",
+            "notice",
+            "names no contact for weaknesses",
+            "Set `security_contact`: /.well-known/security.txt is then served.",
+        )
     database = Database(settings.effective_database_url, direct_url=settings.database_direct_url)
     try:
         yield from _with_database(settings, database, clock, ask_sources=ask_sources)
