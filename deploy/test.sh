@@ -30,6 +30,7 @@ command -v mapserv >/dev/null || (debian_packages cgi-mapserver) || true
 command -v java >/dev/null || (debian_packages openjdk-17-jre-headless) || true
 [ -x /usr/sbin/pgbouncer ] || (debian_packages pgbouncer) || true
 command -v chromium >/dev/null || (debian_packages chromium) || true
+command -v docker-compose >/dev/null || (debian_packages docker-compose) || true
 command -v promtool >/dev/null || (debian_packages prometheus) || true
 command -v ip >/dev/null || (debian_packages iproute2) || true
 [ -e /usr/lib/nginx/modules/ngx_http_js_module.so ] || (debian_packages nginx libnginx-mod-http-js) || true

@@ -101,5 +101,7 @@ def _told(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, httpx.TransportError):
         asked, kind = error.request.url.netloc.decode(), type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return f"this machine does not trust the certificate of {asked}; deploy/README.md: TLS, in A."
         return f"no gateway answers at {asked} ({kind}); is one started, and is GAPURA_PORT its port?"
     return None

@@ -347,9 +347,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 def _contradictions_of_databases(settings: Settings) -> Iterator[str]:
     for name in ("database_url", "database_direct_url", "database_report_url", "backup_database_url"):
-        address = getattr(settings, name)
-        # A second one would have the end of the password taken for the server's name, and told as such.
-        if address.startswith("postgres") and address.count("@") > 1:
+        # With a second @ the end of the password would be taken for the server's name, and told as such.
+        if (address := getattr(settings, name)).startswith("postgres") and address.count("@") > 1:
             yield (
                 f"{_PREFIX}{name.upper()}: expected one @, before the server's name; "
                 "in a password @ : / ? # % are written %40 %3A %2F %3F %23 %25"

@@ -128,7 +128,10 @@ def _log_kept(url: str) -> Iterator[Server]:
             ]
         ) from None
     except psycopg.OperationalError as error:
-        raise StoreUnavailable(f"PostgreSQL does not let a backup begin ({type(error).__name__}).") from None
+        raise StoreUnavailable(
+            f"PostgreSQL does not let a backup begin ({type(error).__name__}): is GAPURA_BACKUP_DATABASE_URL "
+            "right, has its role this password, and does pg_hba.conf let it in?"
+        ) from None
 
 
 def _server(connection: psycopg.Connection[tuple[object, ...]]) -> Server:

@@ -39,17 +39,21 @@ def generate(
 
     Every NIK has a serial from 9000 to 9999, every row says `Sintetis`. A million take seconds.
     """
-    from gateway.registry.synthetic import generate_people  # noqa: PLC0415 - as in commands.registry
+    from gateway.errors import FileUnusable  # noqa: PLC0415 - here and below: as in commands.registry
+    from gateway.registry.synthetic import generate_people  # noqa: PLC0415
 
     columns = (TextColumn("Inventing people"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("", total=1.0)
-        rows = generate_people(
-            file,
-            count,
-            seed,
-            population=population,
-            with_personas=personas,
-            progress=lambda share: bars.update(task, completed=share),
-        )
+        try:
+            rows = generate_people(
+                file,
+                count,
+                seed,
+                population=population,
+                with_personas=personas,
+                progress=lambda share: bars.update(task, completed=share),
+            )
+        except OSError as error:
+            raise FileUnusable(f"{file} cannot be written: {error.strerror}") from None
     print(f"{rows} synthetic people are in {file}.")

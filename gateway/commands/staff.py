@@ -189,7 +189,7 @@ def _print_account(account: Account) -> None:
 def _print_enrolment(staff_id: str, secret: str) -> None:
     print(f"One-time enrolment secret for {staff_id}, good for 24 hours, shown this once:")
     print(secret)
-    print("With it the person sets a password: POST /admin/v1/session/enrolment.")
+    print("With it the person sets a password: at /console/enrol, or POST /admin/v1/session/enrolment.")
 
 
 def _as_json(account: Account) -> dict[str, object]:

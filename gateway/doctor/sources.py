@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,10 @@ _WITHIN_S = 10.0
 _METADATA = "/.well-known/oauth-authorization-server"
 # A header tells whole seconds, and was written before it was read.
 _MUCH_SKEW = timedelta(seconds=5)
+_DO_TRUST = (
+    "Has it ended, is it another name's, does nginx send what stands between it and its authority? One's own "
+    "authority: its PEM as *.crt to /usr/local/share/ca-certificates, then `update-ca-certificates`."
+)
 _DO_SOURCE = "`gapura sources` shows since when and why; its owner is told. See RUNBOOK.md, GapuraSourceDown."
 
 
@@ -50,12 +55,18 @@ def examine_site(settings: Settings, now: Callable[[], datetime]) -> Iterator[Fi
         "Is a gateway running, and nginx before it? From inside, the name may lead nowhere: ask from outside."
     )
     try:
-        with httpx.stream("GET", address, timeout=_WITHIN_S) as answer:
+        # The machine's own authorities: those whom an operator has the machine trust count here too.
+        trusted = ssl.create_default_context()
+        with httpx.stream("GET", address, timeout=_WITHIN_S, verify=trusted) as answer:
             certificate = _certificate(answer.extensions.get("network_stream"))
             dated = answer.headers.get("date", "")
             status = answer.status_code
     except httpx.HTTPError as error:
-        yield Finding("site", "notice", f"{settings.issuer} does not answer ({type(error).__name__})", do)
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            said = f"this machine does not trust the certificate of {settings.issuer}"
+            yield Finding("site", "notice", said, _DO_TRUST)
+        else:
+            yield Finding("site", "notice", f"{settings.issuer} does not answer ({type(error).__name__})", do)
         return
     said = f"{settings.issuer} answers with status {status}"
     yield graded("site", said, do, wrong=status != httpx.codes.OK)
@@ -96,4 +107,5 @@ def _certificate(stream: Any) -> datetime | None:
     tls = None if stream is None else stream.get_extra_info("ssl_object")
     if tls is None:
         return None
-    return x509.load_der_x509_certificate(tls.getpeercert(binary_form=True)).not_valid_after_utc
+    # By place: what httpcore hands out is the socket's inner part, which takes no names.
+    return x509.load_der_x509_certificate(tls.getpeercert(True)).not_valid_after_utc

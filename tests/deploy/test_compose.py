@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,24 @@ def test_it_is_what_the_specification_says() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="needs Debian's docker-compose")
+def test_compose_itself_makes_sense_of_it(tmp_path: Path) -> None:
+    """Which needs no engine. Debian's knows everything of the file but its name."""
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("*.txt", "chart"))
+    file = tmp_path / "deploy" / "compose.yaml"
+    file.write_text(yaml.safe_dump({key: part for key, part in COMPOSED.items() if key != "name"}))
+    wanted = dict.fromkeys(re.findall(r"\$\{([A-Z]+_IMAGE)", FILE.read_text()), "example.org/image")
+    said = subprocess.run(
+        ["docker-compose", "-f", str(file), "config"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "SITE_NAME": "gapura.example.go.id", **wanted},
+    )
+    assert said.returncode == 0, said.stderr
+    assert yaml.safe_load(said.stdout)["services"].keys() == SERVICES.keys()
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -99,3 +99,11 @@ def test_a_pooler_needs_an_address_past_it_and_neither_may_be_another_database()
     for wrong in (direct, pooled | {"GAPURA_DATABASE_DIRECT_URL": "sqlite:///gapura.db"}):
         with pytest.raises(SettingsInvalid, match="DIRECT_URL"):
             load_settings(wrong)
+
+
+@pytest.mark.parametrize("name", ["GAPURA_DATABASE_URL", "GAPURA_BACKUP_DATABASE_URL"])
+def test_a_password_with_an_at_sign_is_refused_and_never_told(name: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"{name}.*%40") as refused:
+        load_settings({name: "postgresql://gapura:raha@sia@db/gapura"})
+    assert "sia@" not in str(refused.value)
+    assert load_settings({name: "postgresql://gapura:raha%40sia@db/gapura"})

@@ -225,6 +225,9 @@ def test_a_password_is_set_by_a_secret_and_changed_by_whoever_knows_it(office: O
     form = cici.open("/console/enrol")
     typed = {"id": "cici", "secret": secret, "password": NEW_PASSWORD}
     assert cici.send(form, "Set the password", **typed, again="lain").status == 422
+    own_id = {**typed, "password": "sandi panjang untuk cici"}
+    weak = cici.send(form, "Set the password", **own_id, again=own_id["password"])
+    assert (weak.status, "contains the account's id" in weak.text) == (400, True), weak.text
     set_now = cici.send(form, "Set the password", **typed, again=NEW_PASSWORD)
     assert "The password is set: sign in with it." in set_now.text
     assert cici.sign_in("cici", NEW_PASSWORD).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -194,7 +195,7 @@ def test_a_tree_that_is_not_what_was_signed_is_found_by_its_newest_checkpoint(si
 
 
 @contextmanager
-def _answering(dated: datetime) -> Iterator[str]:
+def _answering(dated: datetime, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Somebody who answers under the site's name, by a clock of their own."""
 
     class Answering(BaseHTTPRequestHandler):
@@ -210,10 +211,12 @@ def _answering(dated: datetime) -> Iterator[str]:
             del format, args
 
     server = HTTPServer(("127.0.0.1", 0), Answering)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, args=[0.05])
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
@@ -227,6 +230,23 @@ def test_the_sites_own_clock_is_compared(tmp_path: Path, minutes: int, level: st
         findings = list(examine_site(settings, lambda: datetime.now(UTC)))
     assert "answers with status 200" in _said(findings, "site")
     assert [finding.level for finding in findings if finding.about == "clock"] == [level]
+
+
+def test_a_site_with_tls_is_judged_by_the_authorities_that_this_machine_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    authority = Authority()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*authority.issue("site", until=now + timedelta(hours=20)).write(tmp_path, "site"))
+    with _answering(now, tls) as address:
+        settings = load_settings({"GAPURA_HOME": str(tmp_path), "GAPURA_PUBLIC_URL": address})
+        (strange,) = examine_site(settings, lambda: now)
+        assert "does not trust the certificate" in strange.said
+        monkeypatch.setenv("SSL_CERT_FILE", authority.root.write(tmp_path, "root")[0])
+        findings = list(examine_site(settings, lambda: now))
+    assert "answers with status 200" in _said(findings, "site")
+    assert "in 0 days" in _said(findings, "certificates")
 
 
 def test_a_site_that_does_not_answer_is_worth_a_look(tmp_path: Path) -> None:

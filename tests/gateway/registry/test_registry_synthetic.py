@@ -12,6 +12,7 @@ from lokal import parse_nik
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.commands.people import generate
 from gateway.errors import BadInput, FileUnusable
 from gateway.registry.personas import EXPORT_COLUMNS, PERSONAS, persona
 from gateway.registry.regions import RegionNames, known_regions
@@ -239,3 +240,8 @@ def test_the_commands_generate_and_import(tmp_path: Path) -> None:
     again = run.invoke(app, ["registry", "import", str(file)])
     assert "51 rows read as of 2026-08-01: 0 imported, 50 unchanged, 1 rejected." in again.output
     assert "is there already" in run.invoke(app, ["registry", "regions"]).output
+
+
+def test_a_file_that_cannot_be_written_is_named() -> None:
+    with pytest.raises(FileUnusable, match=r"people\.csv cannot be written"):
+        generate(Path("/proc/people.csv"), 1, 5)  # not even root makes files there
