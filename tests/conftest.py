@@ -22,9 +22,13 @@ from tests.living import LivingGateway, administering, drop_stocks, living_gatew
 # A run is repeatable; `pytest --hypothesis-profile=explore` looks where no run has looked before.
 # How long an example takes says how busy the machine is, and nothing of the code.
 hypothesis.settings.register_profile(
-    "repeatable", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "repeatable",
+    max_examples=50,  # a repeatable run finds nothing new: many examples are for those that explore
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-hypothesis.settings.register_profile("explore", derandomize=False)
+hypothesis.settings.register_profile("explore", derandomize=False, max_examples=500)
 hypothesis.settings.load_profile("repeatable")
 
 POSTGRES_URL_VARIABLE = "TEST_POSTGRES_URL"

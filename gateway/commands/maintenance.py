@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gateway.civil_day import wib
 from gateway.database import Database
 from gateway.errors import BadInput, StoreUnavailable
 from gateway.maintenance.orders import Orders
@@ -141,19 +142,24 @@ def _moment(option: str, text: str) -> datetime:
     return moment
 
 
+def _shown(moment: datetime) -> str:
+    """As the clocks on the wall say it, with their zone."""
+    return wib(moment).isoformat(timespec="minutes")
+
+
 def _print(window: Window) -> None:
     state = "CLOSED" if window.in_force(_now()) else "announced"
     assert window.until is not None  # noqa: S101 - only a file says nothing of it
     typer.echo(
-        f"{state}: from {window.begins_at.isoformat(timespec='minutes')} until "
-        f"{window.until.isoformat(timespec='minutes')}, ordered by {window.ordered_by}: {window.reason}"
+        f"{state}: from {_shown(window.begins_at)} until {_shown(window.until)}, "
+        f"ordered by {window.ordered_by}: {window.reason}"
     )
     if window.in_force(_now()) and window.until <= _now():
         typer.echo("It lasts longer than partners were told. `gapura maintenance on` tells them a new end.")
 
 
 def _print_file(file: Path, window: Window) -> None:
-    until = "no end told" if window.until is None else f"until {window.until.isoformat(timespec='minutes')}"
+    until = "no end told" if window.until is None else f"until {_shown(window.until)}"
     typer.echo(f"CLOSED by {file}: {until}; {window.reason or 'no reason given'}")
 
 

@@ -16,9 +16,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from gateway.api.idempotency import QUESTIONS
 from tests.living import LivingGateway
 
-EXAMPLES_OF_A_CONSUMER = 20
+EXAMPLES_OF_A_CONSUMER = 12
 # Every operation turns a stranger away before it reads what was sent: few examples show it.
-EXAMPLES_OF_A_STRANGER = 3
+EXAMPLES_OF_A_STRANGER = 2
 # Where no schema can say what is accepted: assertions that hold, good passwords, notes that were signed.
 _UNSAYABLE = ("/oauth/", "/admin/", "/log/cosignatures")
 

@@ -28,7 +28,8 @@ _ONE = "/admin/v1/consumers/{consumer_id}"
 _MOST_IDS = 200
 _MOST_EXCHANGES = 100
 MEMBER_NAMES = frozenset({"id", "before", "limit"})
-_Id = Annotated[str, Field(min_length=1, max_length=64)]
+# Printable, as ids are: PostgreSQL takes no text with a zero in it.
+_Id = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
 
 
 class _Out(BaseModel):
