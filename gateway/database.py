@@ -39,7 +39,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.types import TypeEngine
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreUnavailable, TextUnusable
 from gateway.spans import span
 
 metadata = MetaData(
@@ -56,6 +56,8 @@ metadata = MetaData(
 _SQLITE_BUSY_TIMEOUT_S = 30
 # Of a replica that is not promoted yet, or of a primary that is none any more.
 _READ_ONLY_SQLSTATE = "25006"
+# How psycopg says it, before anything is sent; SQLite keeps such texts.
+_ZERO_IN_TEXT = "NUL (0x00)"
 # What libpq does where the URL does not say otherwise. A machine that lost its power says nothing more:
 # without these, whoever waits for its answer would wait for a quarter of an hour.
 _PATIENCE: Mapping[str, int] = {
@@ -271,7 +273,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 @contextmanager
 def _outages_named() -> Iterator[None]:
-    """Turn the driver's ways of saying "no database" into StoreUnavailable.
+    """Turn the driver's ways of saying "no database" into StoreUnavailable, and "no such text" into its own.
 
     The driver's text is dropped on purpose: it may quote the statement with its parameters.
     """
@@ -283,6 +285,10 @@ def _outages_named() -> Iterator[None]:
         sqlalchemy_exc.TimeoutError,
     ) as error:
         raise StoreUnavailable("The database did not answer; nothing was changed.") from error
+    except sqlalchemy_exc.DataError as error:
+        if _ZERO_IN_TEXT not in str(error.orig):
+            raise
+        raise TextUnusable("A text has a zero byte in it; nothing was changed.") from None
     except sqlalchemy_exc.InternalError as error:
         if not _is_read_only(error.orig):
             raise

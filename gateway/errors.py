@@ -4,6 +4,7 @@
     ├── BadInput                  the caller can mend it; says what, where, expected, got, what to do
     │   ├── BodyTooLarge          the request's body exceeds the limit
     │   ├── IdempotencyKeyReused  the key belongs to another request of the same caller
+    │   ├── TextUnusable          a text has a zero byte in it, which no database text can have
     │   ├── SettingsInvalid       all problems of the settings at once
     │   ├── Unfit                 what was given has problems, all of them told at once
     │   ├── PreconditionMissing   a change does not say which state it was made from
@@ -71,6 +72,12 @@ class IdempotencyKeyReused(BadInput):
     """An `Idempotency-Key` came with another request than the one that it was first used for."""
 
     code = "idempotency_key_reused"
+
+
+class TextUnusable(BadInput):
+    """A text that was given has a zero byte in it: PostgreSQL can neither keep it nor look for it."""
+
+    code = "text_unusable"
 
 
 class SettingsInvalid(BadInput):

@@ -84,6 +84,10 @@ REMEDIES_BY_CODE: Mapping[str, Text] = {
         "Ulangi sebentar lagi. Bila tetap demikian, baca keadaan sekarang sebelum memakai kunci baru.",
         "Try again in a moment. If it stays so, read the present state before you use a new key.",
     ),
+    "text_unusable": Text(
+        "Kirim teks itu tanpa bita nol (U+0000).",
+        "Send the text without the zero byte (U+0000) in it.",
+    ),
     "invalid_signature": Text(
         "Tanda tangani permintaan menurut RFC 9421 dengan kunci Anda yang terdaftar; lihat README.",
         "Sign the request by RFC 9421 with a registered key of yours; the README names what that covers.",
@@ -98,6 +102,7 @@ IN_INDONESIAN: Mapping[str, str] = {
     "insufficient_scope": "Token ini tidak diterbitkan untuk operasi ini.",
     "not_signed_in": "Tidak ada yang masuk, atau sesinya telah berakhir: masuk di POST /admin/v1/session.",
     "csrf_token_missing": "Diharapkan header X-CSRF-Token dengan csrf_token dari GET /admin/v1/session.",
+    "text_unusable": "Suatu teks memuat bita nol; tidak ada yang diubah.",
     "body_too_large": "Isi permintaan melampaui batas yang ditetapkan operator.",
     "audit_unavailable": "Bukti tidak dapat ditulis, maka tidak ada yang dijawab.",
     "source_unavailable": "Suatu sumber tidak menjawab; perjanjian menolak seluruh permintaan bila demikian.",

@@ -32,6 +32,7 @@ from gateway.errors import (
     Refused,
     Retryable,
     RoleMissing,
+    TextUnusable,
     Unauthenticated,
     Unfit,
 )
@@ -48,6 +49,7 @@ STATUS: Mapping[type[GapuraError], int] = {
     BadInput: 400,
     BodyTooLarge: 413,
     IdempotencyKeyReused: 422,
+    TextUnusable: 422,
     PreconditionMissing: 428,
     Unauthenticated: 401,
     InsufficientScope: 403,

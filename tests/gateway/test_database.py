@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.batching import NaturalBatch
 from gateway.database import Database
-from gateway.errors import StoreUnavailable
+from gateway.errors import StoreUnavailable, TextUnusable
 from gateway.migrations import is_current, metadata, migrate
 from gateway.oauth.tables import consumers
 
@@ -66,6 +66,23 @@ def test_a_database_out_of_reach_is_named_and_retryable() -> None:
     closed = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StoreUnavailable), closed.reading():
         pass
+
+
+def test_a_zero_byte_in_a_text_is_told_and_leaves_nothing_where_no_text_can_have_one(
+    database: Database,
+) -> None:
+    """SQLite keeps it, and finds nobody by it."""
+    asked = select(consumers.c.id).where(consumers.c.id == "a\0b")
+    if database.is_sqlite:
+        with database.reading() as connection:
+            assert connection.execute(asked).all() == []
+        return
+    for door in (database.reading, database.unit_of_work):
+        with pytest.raises(TextUnusable, match="zero byte") as raised, door() as connection:
+            connection.execute(asked)
+        assert "a\0b" not in str(raised.value)
+    with database.reading() as connection:  # and the pool goes on
+        assert connection.execute(select(consumers.c.id)).all() == []
 
 
 @pytest.mark.anyio

@@ -235,6 +235,16 @@ def test_a_list_finds_by_state_consumer_and_words_and_comes_in_pages(desk: Desk)
     assert oka.get(POLICIES, params={"per_page": 1000}).status_code == 422
 
 
+def test_a_word_with_a_zero_byte_is_refused_in_words_or_finds_nothing(desk: Desk) -> None:
+    answer = desk.signed_in("oka").get(POLICIES, params={"kind": "agreement", "consumer": "a\0b"})
+    if desk.database.is_sqlite:
+        assert (answer.status_code, answer.json()["policies"]) == (200, [])
+        return
+    told = answer.json()
+    assert (answer.status_code, told["code"]) == (422, "text_unusable")
+    assert "zero byte" in told["detail"]
+
+
 def test_the_list_says_of_each_what_its_versions_say(bureau: Bureau) -> None:
     bureau.draft(wider())
     listed, _ = bureau.store.listed(Wanted(), 1, 200)

@@ -40,7 +40,7 @@ class Token(requests.auth.AuthBase):
 
 def _probe(operation: Any, auth: requests.auth.AuthBase) -> None:
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
-    @settings(max_examples=5, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def probe(case: Any) -> None:
         # What makes a password or an id acceptable is told in words: no schema can say it, so 400 may come.
         case.call_and_validate(auth=auth, excluded_checks=[positive_data_acceptance])
