@@ -133,10 +133,12 @@ async def _keep_log_in_order(services: Services) -> None:
         event = "audit:forked" if isinstance(error, LogForked) else "audit:not_integrated"
         services.telemetry.event(event, level="error", error=type(error).__name__)
 
+    index, totals = services.rights.index, services.overview.totals
     await asyncio.gather(
-        services.log.sequencer.run(failed),
-        services.rights.index.run(failed),
-        services.overview.totals.run(failed),
+        services.log.sequencer.run(failed, followers=(index, totals)),
+        # What they were not told while they follow: of a time before them, or more than fits a step.
+        index.run(failed),
+        totals.run(failed),
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +17,8 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.array_literals import of_moments, of_numbers
+from gateway.audit.placed import Placed
 from gateway.audit.tables import audit_entries, audit_facets, audit_leaves, audit_listed
 
 Listed = Literal["exchange", "act"]
@@ -26,7 +27,7 @@ _CHUNK = 4_096
 _ID_BYTES = 8
 _LONGEST_WORD = 64
 _LISTED: Mapping[str, Listed] = {"outcome": "exchange", "act": "act"}
-# A statement per row would cost several times as much.
+_OF_ENTRY = ("sequence", "kind", "exchange_id", "at", "consumer_id", "entry")
 _STORE_ARRAYS = text(
     "INSERT INTO audit_listed (sequence, at, facet) SELECT * FROM "
     "unnest(CAST(:sequences AS bigint[]), CAST(:ats AS timestamptz[]), CAST(:facets AS bigint[]))"
@@ -59,26 +60,10 @@ def _number_of(facet: Facet) -> int:
     return int.from_bytes(digest[:_ID_BYTES], "big") >> 1
 
 
-class PlacedEntry(NamedTuple):
-    """An entry that has its place in the tree; `text` is None once it was erased."""
-
-    sequence: int
-    kind: str
-    at: datetime
-    text: str | None
-
-
-def facet_of(kind: str, entry: str) -> Facet | None:
-    """The facet of an entry's text; None for an intent, whose exchange is listed by its outcome.
-
-    Never raises: what cannot be read is for the verifier to find, and must not stop the sequencer.
-    """
+def facet_of(kind: str, said: Mapping[str, Any] | None) -> Facet | None:
+    """The facet of what an entry says; None for an intent, whose exchange is listed by its outcome."""
     listed = _LISTED.get(kind)
-    try:
-        said = orjson.loads(entry)
-    except orjson.JSONDecodeError:
-        return None
-    if listed is None or not isinstance(said, dict):
+    if listed is None or said is None:
         return None
     if listed == "act":
         return Facet(listed, _word(said, "actor").partition("@")[0], _word(said, "act"))
@@ -96,24 +81,26 @@ def _word(said: Mapping[str, Any], name: str) -> str:
     return str(said.get(name) or "")[:_LONGEST_WORD]
 
 
-def list_placed(connection: Connection, placed: Iterable[PlacedEntry]) -> None:
+def list_placed(connection: Connection, placed: Iterable[Placed]) -> None:
     """List entries within the caller's transaction, each once."""
     rows = []
     facets: dict[int, Facet] = {}
     for one in placed:
-        facet = facet_of(one.kind, one.text) if one.text is not None else None
+        facet = facet_of(one.kind, one.said)
         if facet is not None:
             facets[number := facet.id] = facet
-            rows.append({"sequence": one.sequence, "at": one.at, "facet": number})
+            rows.append((one.sequence, one.at, number))
     if not rows:
         return
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     known = dialect.insert(audit_facets).on_conflict_do_nothing()
     connection.execute(known, [{"id": number, **facet._asdict()} for number, facet in facets.items()])
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(audit_listed), rows)
+        names = ("sequence", "at", "facet")
+        connection.execute(insert(audit_listed), [dict(zip(names, row, strict=True)) for row in rows])
         return
-    columns = {f"{name}s": [row[name] for row in rows] for name in ("sequence", "at", "facet")}
+    sequences, ats, numbers = zip(*rows, strict=True)
+    columns = {"sequences": of_numbers(sequences), "ats": of_moments(ats), "facets": of_numbers(numbers)}
     connection.execute(_STORE_ARRAYS, columns)
 
 
@@ -128,11 +115,11 @@ def forget_listed(connection: Connection, sequences: Sequence[int]) -> None:
     connection.execute(_FORGET, [{"gone": sequence} for sequence in sequences])
 
 
-def _placed(connection: Connection) -> Iterator[list[PlacedEntry]]:
+def _placed(connection: Connection) -> Iterator[list[Placed]]:
     chosen = (
         select(
             audit_leaves.c.leaf_index,
-            *(audit_entries.c[name] for name in ("sequence", "kind", "at", "entry")),
+            *(audit_entries.c[name] for name in _OF_ENTRY),
         )
         .join(audit_entries, audit_entries.c.sequence == audit_leaves.c.sequence)
         .order_by(audit_leaves.c.leaf_index)
@@ -140,5 +127,5 @@ def _placed(connection: Connection) -> Iterator[list[PlacedEntry]]:
     )
     after = -1
     while rows := connection.execute(chosen.where(audit_leaves.c.leaf_index > after)).all():
-        yield [PlacedEntry(row.sequence, row.kind, row.at, row.entry) for row in rows]
+        yield [Placed.read(*of_entry) for _, *of_entry in rows]
         after = rows[-1].leaf_index

@@ -1,10 +1,10 @@
 """Gives committed entries their place in the tree, and signs what it has come to.
 
 Appending only leaves a leaf in `audit_pending`; whoever runs the sequencer moves leaves into the tree in
-order, counts on the way which questions were asked (`gateway.audit.shapes`), and lists what was placed for
-those who search (`gateway.audit.listing`). One sequencer is at work at a time over all workers and nodes.
-Each step is one transaction, so a death at any instant leaves the step done or not begun. It MUST NOT sign a
-tree that does not continue the last signed one.
+order, counts on the way which questions were asked (`gateway.audit.shapes`), lists what was placed for those
+who search (`gateway.audit.listing`), and tells whoever follows the log. One sequencer is at work at a time
+over all workers and nodes. Each step is one transaction, so a death at any instant leaves the step done or
+not begun. It MUST NOT sign a tree that does not continue the last signed one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.advisory_locks import AdvisoryLock
+from gateway.array_literals import of_bytes, of_numbers
 from gateway.audit.ledger import stored_tree, tree_size
-from gateway.audit.listing import PlacedEntry, list_placed
+from gateway.audit.listing import list_placed
 from gateway.audit.months import span_of, within
+from gateway.audit.placed import Follower, Placed
 from gateway.audit.proofs import leaf_hash
-from gateway.audit.shapes import Placed, count_shapes
+from gateway.audit.shapes import count_shapes
 from gateway.audit.signing import NoteKey, signed_checkpoint
 from gateway.audit.tables import (
     audit_checkpoints,
@@ -37,17 +39,19 @@ from gateway.database import Database
 from gateway.errors import Conflict
 
 # Any constant does; it only has to be the same for every process, and not the one of the migrations.
-# One batch holds SQLite's single write lock: some ten milliseconds, which an append can wait.
-_BATCH = 2_048
+# One batch holds SQLite's single write lock, and the interpreter while it reads its entries: some ten
+# milliseconds, which an append can wait.
+_BATCH = 512
 _PAUSE_S = 0.5
 _CHECKPOINT_EVERY = timedelta(seconds=2)
 _ONLY = 1
+_OF_ENTRY = ("kind", "exchange_id", "at", "consumer_id", "entry", "subjects")
 _NEXT = select(audit_pending.c.sequence).order_by(audit_pending.c.sequence)
 _WAITING = (
     select(
         audit_pending.c.sequence,
         audit_pending.c.sha256,
-        *(audit_entries.c[name] for name in ("kind", "exchange_id", "at", "consumer_id", "entry")),
+        *(audit_entries.c[name] for name in _OF_ENTRY),
     )
     .outerjoin(
         audit_entries,
@@ -58,12 +62,13 @@ _WAITING = (
 )
 
 _TAKE_ONE = delete(audit_pending).where(audit_pending.c.sequence == bindparam("placed"))
-# A statement per row would cost several times as much.
 _STORE_ARRAYS = text(
-    "INSERT INTO audit_leaves (leaf_index, sequence, sha256) SELECT * FROM "
-    "unnest(CAST(:leaf_index AS bigint[]), CAST(:sequence AS bigint[]), CAST(:sha256 AS bytea[]))"
+    "INSERT INTO audit_leaves (leaf_index, sequence, sha256) "
+    "SELECT CAST(:first AS bigint) + number - 1, sequence, sha256 "
+    "FROM unnest(CAST(:sequences AS bigint[]), CAST(:digests AS bytea[])) "
+    "WITH ORDINALITY AS placed (sequence, sha256, number)"
 )
-_TAKE_ARRAY = text("DELETE FROM audit_pending WHERE sequence = ANY(CAST(:placed AS bigint[]))")
+_TAKE_ARRAY = text("DELETE FROM audit_pending WHERE sequence = ANY(CAST(:sequences AS bigint[]))")
 
 
 class LogForked(Conflict):
@@ -100,23 +105,26 @@ class Sequencer:
         self._keys = keys
         self._clock = clock
 
-    async def run(self, failed: Callable[[BaseException], None]) -> None:
+    async def run(self, failed: Callable[[BaseException], None], followers: Sequence[Follower] = ()) -> None:
         """Step for ever, a short pause between; `failed` is told what went wrong, and the next step tries."""
         while True:
             try:
-                await asyncio.to_thread(self.step)
+                await asyncio.to_thread(self.step, followers)
             except Exception as error:  # noqa: BLE001 - a database outage must not end the sequencer
                 failed(error)
             await asyncio.sleep(_PAUSE_S)
 
-    def step(self) -> None:
+    def step(self, followers: Sequence[Follower] = ()) -> None:
         """Integrate whatever waits, then sign if the last checkpoint is old enough."""
-        while self.integrate() == _BATCH:
+        while self.integrate(followers=followers) == _BATCH:
             pass
         self.sign(not_after=self._clock() - _CHECKPOINT_EVERY)
 
-    def integrate(self, limit: int = _BATCH) -> int:
-        """Move up to `limit` leaves into the tree; returns how many, 0 when another sequencer is at it."""
+    def integrate(self, limit: int = _BATCH, followers: Sequence[Follower] = ()) -> int:
+        """Move up to `limit` leaves into the tree; returns how many, 0 when another sequencer is at it.
+
+        In the same transaction `followers` take in what was placed.
+        """
         with self._database.reading() as connection:
             if not connection.execute(select(exists(select(audit_pending.c.sequence)))).scalar():
                 return 0
@@ -125,16 +133,16 @@ class Sequencer:
                 return 0
             rows = connection.execute(_WAITING.limit(limit), span_of(connection, _NEXT.limit(limit))).all()
             if rows:
-                self._place(connection, [(row.sequence, bytes(row.sha256)) for row in rows])
-                outcomes = [row for row in rows if row.kind == "outcome"]
-                count_shapes(
-                    connection,
-                    [Placed(row.exchange_id, row.at, row.consumer_id, row.entry) for row in outcomes],
-                )
-                list_placed(
-                    connection,
-                    [PlacedEntry(row.sequence, row.kind, row.at, row.entry) for row in rows if row.kind],
-                )
+                first = self._place(connection, [(sequence, bytes(digest)) for sequence, digest, *_ in rows])
+                placed = [
+                    Placed.read(sequence, kind, *of_entry)
+                    for sequence, _, kind, *of_entry in rows
+                    if kind  # an entry that is gone is for the verifier to find
+                ]
+                count_shapes(connection, placed)
+                list_placed(connection, placed)
+                for follower in followers:
+                    follower.follow(connection, first, first + len(rows), placed)
             return len(rows)
 
     def sign(self, *, not_after: datetime | None = None) -> bool:
@@ -159,22 +167,24 @@ class Sequencer:
             connection.execute(insert(audit_checkpoints).values(size=size, at=now, root=root, note=note))
             return True
 
-    def _place(self, connection: Connection, rows: Sequence[tuple[int, bytes]]) -> None:
+    def _place(self, connection: Connection, rows: Sequence[tuple[int, bytes]]) -> int:
+        """Put them behind the tree's leaves; gives the first one's place."""
         tree = stored_tree(connection)
         first = tree.size
         tree.append(leaf_hash(digest) for _, digest in rows)
-        leaves = [
-            {"leaf_index": first + number, "sequence": sequence, "sha256": digest}
-            for number, (sequence, digest) in enumerate(rows)
-        ]
         # Of the waiting ones by their numbers: a smaller one than these may have been committed meanwhile.
         if self._database.is_sqlite:
+            leaves = [
+                {"leaf_index": first + number, "sequence": sequence, "sha256": digest}
+                for number, (sequence, digest) in enumerate(rows)
+            ]
             connection.execute(insert(audit_leaves), leaves)
             connection.execute(_TAKE_ONE, [{"placed": sequence} for sequence, _ in rows])
         else:
-            columns = {name: [leaf[name] for leaf in leaves] for name in leaves[0]}
-            connection.execute(_STORE_ARRAYS, columns)
-            connection.execute(_TAKE_ARRAY, {"placed": columns["sequence"]})
+            sequences = of_numbers(sequence for sequence, _ in rows)
+            digests = of_bytes(digest for _, digest in rows)
+            connection.execute(_STORE_ARRAYS, {"first": first, "sequences": sequences, "digests": digests})
+            connection.execute(_TAKE_ARRAY, {"sequences": sequences})
         dialect = sqlite if self._database.is_sqlite else postgresql
         store = dialect.insert(audit_tiles)
         store = store.on_conflict_do_update(
@@ -188,6 +198,7 @@ class Sequencer:
                 for (level, index), hashes in tree.grown.items()
             ],
         )
+        return first
 
     @contextmanager
     def _alone(self) -> Iterator[Connection | None]:

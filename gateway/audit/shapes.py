@@ -9,16 +9,16 @@ NOT hold a value.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any, get_args
-from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.audit.placed import Placed
 from gateway.audit.tables import audit_shapes
 from gateway.civil_day import civil_day
 from gateway.limits.budget import Code
@@ -27,16 +27,6 @@ MOST_SAMPLES = 5
 # Refused by something else than what the agreement covers: another text of it would have changed nothing.
 NOT_BY_AGREEMENT = frozenset[str](get_args(Code)) | {"day_not_covered"}
 _OF_ENTRY = ("operation", "purpose", "programme", "asked", "subject_count")
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An outcome that has its place in the log: `text` is the entry, None if it has been erased."""
-
-    exchange_id: UUID
-    at: datetime
-    consumer_id: str | None
-    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +48,9 @@ class _Count:
 
 def shape_of(placed: Placed) -> bytes | None:
     """The question of an entry as canonical JSON; None if no agreement decided it, or it does not say."""
-    if placed.text is None or placed.consumer_id is None:
+    entry = placed.said
+    if entry is None or placed.consumer_id is None:
         return None
-    entry = orjson.loads(placed.text)
     if entry.get("reason") in NOT_BY_AGREEMENT or not all(name in entry for name in _OF_ENTRY):
         return None
     shape = {name: entry[name] for name in _OF_ENTRY}
@@ -68,11 +58,11 @@ def shape_of(placed: Placed) -> bytes | None:
     return orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)
 
 
-def count_shapes(connection: Connection, outcomes: Sequence[Placed]) -> None:
+def count_shapes(connection: Connection, entries: Iterable[Placed]) -> None:
     """Count outcomes within the caller's transaction. MUST be called by one at a time, once for each."""
     added: dict[tuple[date, str], _Count] = {}
-    for placed in outcomes:
-        shape = shape_of(placed)
+    for placed in entries:
+        shape = shape_of(placed) if placed.kind == "outcome" else None
         if shape is None:
             continue
         key = civil_day(placed.at), hashlib.sha256(shape).hexdigest()

@@ -17,11 +17,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.array_literals import of_bytes, of_numbers
 from gateway.audit.months import span_of, within
+from gateway.audit.placed import Placed
 from gateway.audit.tables import (
     audit_entries,
     audit_leaves,
@@ -39,6 +42,8 @@ _PAUSE_S = 1.0
 _ENTRIES_PER_STEP = 4_096
 _SUBJECTS_PER_STEP = 4_096
 _ENTRIES_AT_A_TIME = 128
+# As many subjects with their outcomes; the sequencer is not held up by more.
+_TEXT_OF_A_FOLLOWER = 64 * _SUBJECTS_PER_STEP
 _DIGESTS_PER_DELETE = 500
 # What a reader may catch up with by itself; more is behind only after a migration, and takes a while.
 _STEPS_OF_A_READER = 20
@@ -84,10 +89,18 @@ class SubjectIndex:
         with self._database.unit_of_work(durable=False) as connection:
             first = _lock_progress(connection)
             subjects, behind = _next_subjects(connection, first)
-            if subjects:
-                _store(connection, subjects)
+            _store(connection, subjects)
             connection.execute(update(audit_subjects_progress).values(leaf_index=behind))
             return behind >= _placed(connection)
+
+    def follow(self, connection: Connection, first: int, end: int, placed: Sequence[Placed]) -> None:
+        """Index what was placed, unless it is much, or earlier leaves wait for it. See `Follower`."""
+        if sum(len(one.subjects or "") for one in placed) > _TEXT_OF_A_FOLLOWER:
+            return
+        if _lock_progress_at(connection, first):
+            rows = [row for one in placed for row in _rows_of(one.sequence, one.subjects)]
+            _store(connection, rows)
+            connection.execute(update(audit_subjects_progress).values(leaf_index=end))
 
     def rebuild(self) -> None:
         """Forget the index, so that it is made anew from the entries."""
@@ -235,7 +248,11 @@ def _read_through(connection: Connection, hashes: Sequence[str], entries: Select
         yield Mention(*[*entry, outcome])
 
 
-def _next_subjects(connection: Connection, first: int) -> tuple[list[dict[str, Any]], int]:
+# Number of the entry, keyed hash, outcome.
+_Row = tuple[int, bytes, str | None]
+
+
+def _next_subjects(connection: Connection, first: int) -> tuple[list[_Row], int]:
     """The rows for the next leaves, and the first leaf that they leave for later."""
     # Not by the entries that there are: a rebuilding passes over months that were detached.
     end = min(first + _ENTRIES_PER_STEP, _placed(connection))
@@ -247,37 +264,41 @@ def _next_subjects(connection: Connection, first: int) -> tuple[list[dict[str, A
         .order_by(audit_leaves.c.leaf_index)
     )
     span = span_of(connection, select(audit_leaves.c.sequence).where(leaves))
-    rows: list[dict[str, Any]] = []
+    rows: list[_Row] = []
     with closing(connection.execute(query, span).yield_per(_ENTRIES_AT_A_TIME)) as entries:
         for leaf_index, sequence, subjects in entries:
             if len(rows) >= _SUBJECTS_PER_STEP:
                 return rows, leaf_index
-            rows += (
-                {"subject_hash": digest, "sequence": sequence, "outcome": outcome}
-                for digest, outcome in _subjects_of(subjects)
-            )
+            rows += _rows_of(sequence, subjects)
     return rows, max(first, end)
 
 
-def _store(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert(audit_subjects), rows)
+def _rows_of(sequence: int, subjects: str | None) -> Iterator[_Row]:
+    return ((sequence, digest, outcome) for digest, outcome in _subjects_of(subjects))
+
+
+def _store(connection: Connection, rows: Sequence[_Row]) -> None:
+    if not rows:
         return
-    columns = {name: [row[name] for row in rows] for name in audit_subjects.c.keys()}  # noqa: SIM118 - columns
+    if connection.dialect.name == "sqlite":
+        names = ("sequence", "subject_hash", "outcome")
+        connection.execute(insert(audit_subjects), [dict(zip(names, row, strict=True)) for row in rows])
+        return
+    sequences, digests, outcomes = zip(*rows, strict=True)
+    columns = {"sequences": of_numbers(sequences), "digests": of_bytes(digests), "outcomes": list(outcomes)}
     connection.execute(_STORE_ARRAYS, columns)
 
 
-# A statement per row would cost several times as much.
 _STORE_ARRAYS = sql(
     "INSERT INTO audit_subjects (subject_hash, sequence, outcome) SELECT * FROM "
-    "unnest(CAST(:subject_hash AS bytea[]), CAST(:sequence AS bigint[]), CAST(:outcome AS text[]))"
+    "unnest(CAST(:digests AS bytea[]), CAST(:sequences AS bigint[]), CAST(:outcomes AS text[]))"
 )
 
 
 def _subjects_of(text: str | None) -> Iterator[tuple[bytes, str | None]]:
     """Hash and outcome of each subject of an entry, once, however often it was asked about."""
     known: dict[str, str | None] = {}
-    for subject in json.loads(text) if text else ():
+    for subject in orjson.loads(text) if text else ():
         digest, outcome = subject if isinstance(subject, list) else (subject, None)
         known.setdefault(digest, outcome)
     return ((bytes.fromhex(digest), outcome) for digest, outcome in known.items())
@@ -293,10 +314,22 @@ def _placed(connection: Connection) -> int:
     return 0 if last is None else last + 1
 
 
+def _lock_progress_at(connection: Connection, leaf_index: int) -> bool:
+    """Whether the index is at this leaf, and nobody else is at it: then it is the caller's."""
+    if not leaf_index:
+        _begin_progress(connection)
+    at = select(audit_subjects_progress.c.leaf_index).with_for_update(skip_locked=True)
+    return connection.execute(at).scalar() == leaf_index
+
+
 def _lock_progress(connection: Connection) -> int:
     """Where the index is; no other transaction moves it before this one ends."""
+    _begin_progress(connection)
+    locked = select(audit_subjects_progress.c.leaf_index).with_for_update()
+    return int(connection.execute(locked).scalar_one())
+
+
+def _begin_progress(connection: Connection) -> None:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     begin = dialect.insert(audit_subjects_progress).values(id=_ONLY, leaf_index=0)
     connection.execute(begin.on_conflict_do_nothing())
-    locked = select(audit_subjects_progress.c.leaf_index).with_for_update()
-    return int(connection.execute(locked).scalar_one())

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Date, TextClause, bindparam, select, text
 
+from gateway.array_literals import of_numbers
 from gateway.database import Database
 from gateway.lanes import Rows, Step
 from gateway.limits.budget import Use
@@ -131,10 +132,8 @@ class Statements:
         )
 
     def _list(self, numbers: Collection[int | None]) -> str:
-        """Whole numbers as the text of a list: drivers turn a list into an array one number at a time."""
-        if self._sqlite:
-            return json.dumps([*numbers])
-        return f"{{{','.join('NULL' if one is None else str(one) for one in numbers)}}}"
+        """Whole numbers as the text of one parameter."""
+        return json.dumps([*numbers]) if self._sqlite else of_numbers(numbers)
 
     def _rows(self, rows: Sequence[Sequence[int | None]], columns: str) -> dict[str, str]:
         if self._sqlite:

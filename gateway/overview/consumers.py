@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Connection, and_, case, func, or_, select
 
 from gateway.agreements.tables import policy_listing
+from gateway.audit.placed import said_by
 from gateway.audit.tables import audit_entries
 from gateway.civil_day import civil_day
 from gateway.database import Database
@@ -215,8 +215,8 @@ def _place_of(connection: Connection, exchange_id: UUID) -> tuple[datetime, int]
 
 
 def _past(exchange_id: UUID, at: datetime, consumer_id: str, text: str | None) -> PastExchange:
-    told = told_by(at, consumer_id, text)
-    entry: Mapping[str, Any] = orjson.loads(text) if text is not None else {}
+    said = said_by(text)
+    told, entry = told_by(at, consumer_id, said), said or {}
     return PastExchange(
         exchange_id,
         at,

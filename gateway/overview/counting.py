@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
-import orjson
-from sqlalchemy import Column, Connection, Row, Table, delete, func, select, update
+from sqlalchemy import Column, Connection, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.audit.months import span_of, within
+from gateway.audit.placed import Placed
 from gateway.audit.tables import audit_entries, audit_leaves
 from gateway.civil_day import civil_day, day_begins
 from gateway.database import Database
@@ -87,11 +87,10 @@ def day_of(moment: datetime) -> datetime:
     return day_begins(civil_day(moment)).astimezone(UTC)
 
 
-def told_by(at: datetime, consumer_id: str, text: str | None) -> Told:
-    """What one outcome's entry comes to; `text` is None once it was erased."""
-    if text is None:
+def told_by(at: datetime, consumer_id: str, entry: Mapping[str, Any] | None) -> Told:
+    """What one outcome's entry comes to; None once it was erased."""
+    if entry is None:
         return Told(at, consumer_id, "", "erased", 0, {})
-    entry: Mapping[str, Any] = orjson.loads(text)
     counts = {str(word): int(number) for word, number in entry.get("counts", {}).items()}
     return Told(
         at,
@@ -137,10 +136,16 @@ class TrafficTotals:
         # Not durable: a step that a power cut takes is done again.
         with self._database.unit_of_work(durable=False) as connection:
             first = _lock_progress(connection)
-            totals, behind = _next_totals(connection, first)
-            _add(connection, totals)
+            placed, behind = _next_placed(connection, first)
+            _add(connection, _totals_of(placed))
             connection.execute(update(traffic_progress).values(leaf_index=behind))
             return behind >= _placed(connection)
+
+    def follow(self, connection: Connection, first: int, end: int, placed: Sequence[Placed]) -> None:
+        """Count what has just been placed, unless earlier leaves wait to be counted. See `Follower`."""
+        if _lock_progress_at(connection, first):
+            _add(connection, _totals_of(placed))
+            connection.execute(update(traffic_progress).values(leaf_index=end))
 
     def rebuild(self) -> None:
         """Forget the totals, so that they are made anew from the entries."""
@@ -161,27 +166,31 @@ class TrafficTotals:
         return forgotten
 
 
-_WANTED = ("at", "consumer_id", "kind", "entry")
+_WANTED = ("sequence", "kind", "exchange_id", "at", "consumer_id", "entry")
 
 
-def _next_totals(connection: Connection, first: int) -> tuple[_Totals, int]:
-    """The totals of the next leaves, and the first leaf that they leave for later."""
+def _next_placed(connection: Connection, first: int) -> tuple[Iterator[Placed], int]:
+    """The entries of the next leaves, and the first leaf that they leave for later."""
     # Not by the entries that there are: a rebuilding passes over months that were detached.
     end = min(first + _LEAVES_PER_STEP, _placed(connection))
     leaves = audit_leaves.c.leaf_index.between(first, end - 1)
     span = span_of(connection, select(audit_leaves.c.sequence).where(leaves))
     query = (
-        select(audit_leaves.c.leaf_index, *(audit_entries.c[name] for name in _WANTED))
+        select(*(audit_entries.c[name] for name in _WANTED))
         .join(audit_entries, audit_entries.c.sequence == audit_leaves.c.sequence)
         .where(leaves, within(audit_entries.c.sequence))
         .order_by(audit_leaves.c.leaf_index)
     )
+    rows = connection.execute(query, span)
+    return (Placed.read(*row) for row in rows), max(first, end)
+
+
+def _totals_of(placed: Iterable[Placed]) -> _Totals:
     totals = _Totals()
-    row: Row[Any]
-    for row in connection.execute(query, span):
-        if row.kind == "outcome" and row.consumer_id is not None:
-            totals.add(told_by(row.at, row.consumer_id, row.entry))
-    return totals, max(first, end)
+    for one in placed:
+        if one.kind == "outcome" and one.consumer_id is not None:
+            totals.add(told_by(one.at, one.consumer_id, one.said))
+    return totals
 
 
 def _add(connection: Connection, totals: _Totals) -> None:
@@ -219,10 +228,22 @@ def _placed(connection: Connection) -> int:
     return 0 if last is None else last + 1
 
 
+def _lock_progress_at(connection: Connection, leaf_index: int) -> bool:
+    """Whether the counting is at this leaf, and nobody else is at it: then it is the caller's."""
+    if not leaf_index:
+        _begin_progress(connection)
+    at = select(traffic_progress.c.leaf_index).with_for_update(skip_locked=True)
+    return connection.execute(at).scalar() == leaf_index
+
+
 def _lock_progress(connection: Connection) -> int:
     """How far the counting is; no other transaction moves it before this one ends."""
+    _begin_progress(connection)
+    locked = select(traffic_progress.c.leaf_index).with_for_update()
+    return int(connection.execute(locked).scalar_one())
+
+
+def _begin_progress(connection: Connection) -> None:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     begin = dialect.insert(traffic_progress).values(id=_ONLY, leaf_index=0)
     connection.execute(begin.on_conflict_do_nothing())
-    locked = select(traffic_progress.c.leaf_index).with_for_update()
-    return int(connection.execute(locked).scalar_one())
