@@ -24,7 +24,8 @@ npm_packages() { # FOLDER NAME
     printf '%s\n' "$locked" >"$1/node_modules/gapura-lock"
 }
 
-unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Python keeps what it has compiled: hundreds of interpreters begin here, and each would do it all again.
+unset PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 command -v python3 >/dev/null || debian_packages python3 python3-venv
 # Debian's own is built to be fast, a third faster than one built plainly; it goes first where it will do.
 python=/usr/bin/python3

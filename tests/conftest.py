@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import secrets
@@ -17,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from gateway.database import Database
 from gateway.migrations import migrate
+from tests.kept_database import KeptDatabase
 from tests.living import LivingGateway, administering, drop_stocks, living_gateway
 
 # A run is repeatable; `pytest --hypothesis-profile=explore` looks where no run has looked before.
@@ -71,6 +73,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(found, len(_LONGEST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests lie in memory until the end: the collector need not look through them each time."""
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -134,6 +145,14 @@ def _migrate(url: str) -> None:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def kept_postgres(postgres_server: str, migrated_postgres: str) -> Iterator[KeptDatabase]:
+    """Lends the tests a PostgreSQL database with the newest schema."""
+    kept = KeptDatabase(postgres_server, migrated_postgres)
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     with empty_postgres_database(postgres_server) as url:
@@ -150,7 +169,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
             shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
         yield f"sqlite:///{file}"
         return
-    like = request.getfixturevalue("migrated_postgres") if migrated else "template1"
+    kept: KeptDatabase | None = request.getfixturevalue("kept_postgres") if migrated else None
+    with kept.lent() if kept else empty_postgres_database(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+@contextmanager
+def migrated_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """URL of an empty database with the newest schema, of the kind that `request` says: for many tests."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copyfile(request.getfixturevalue('migrated_sqlite'), folder / 'gapura.db')}"
+        return
+    like = request.getfixturevalue("migrated_postgres")
     with empty_postgres_database(request.getfixturevalue("postgres_server"), like=like) as url:
         yield url
 

@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 
-from gateway import demo
 from gateway.cli import main
+from gateway.demo import stage
 from gateway.oauth.client import GatewayClient
 from gateway.settings import Settings, load_settings
 from tests import nursery
@@ -61,8 +61,8 @@ class LivingGateway:
 
     def start(self) -> None:
         # Several workers begin with interpreters of their own, as prometheus_client needs it.
-        begin = nursery.serve if self.settings.workers == 1 else demo.serve
-        self.process = demo.start_gateway(self.settings, begin)
+        begin = nursery.serve if self.settings.workers == 1 else stage.serve
+        self.process = stage.start_gateway(self.settings, begin)
 
     def stop(self, with_signal: int = signal.SIGTERM) -> None:
         if self.process is not None:
@@ -72,7 +72,7 @@ class LivingGateway:
 
     def client(self, consumer_id: str) -> GatewayClient:
         if consumer_id not in self._clients:
-            self._clients[consumer_id] = demo.client_for(self.settings, consumer_id, self.http)
+            self._clients[consumer_id] = stage.client_for(self.settings, consumer_id, self.http)
         return self._clients[consumer_id]
 
     def certificate_bound(self, consumer_id: str, http: httpx.Client) -> GatewayClient:
@@ -81,7 +81,7 @@ class LivingGateway:
         Where this machine is the trusted proxy, `http` may just say with which, in `Client-Cert`.
         """
         self.gapura("consumers", "binding", consumer_id, "certificate")
-        key = demo.client_key_file(self.settings, consumer_id).read_text(encoding="utf-8")
+        key = stage.client_key_file(self.settings, consumer_id).read_text(encoding="utf-8")
         client = GatewayClient(self.url, consumer_id, json.loads(key), http, certificate_bound=True)
         self._clients[consumer_id] = client
         return client
@@ -135,18 +135,17 @@ def stocked_gateway(
         gateway.http.close()
 
 
-# What was prepared once in this process, to be copied: by server (None: a file), number of people
-# and policies.
-_STOCKS: dict[tuple[URL | None, int, Path], tuple[Path, str]] = {}
+# What was prepared once in this process, to be copied: by server (None: a file) and number of people.
+_STOCKS: dict[tuple[URL | None, int], tuple[Path, str]] = {}
 
 
 def _stock(settings: Settings, people: int) -> None:
     """Do what `demo.prepare` does, or copy what it did before: keys, people and consumers take seconds."""
     url = make_url(settings.effective_database_url)
     server = None if url.get_backend_name() == "sqlite" else url.set(database="postgres")
-    stock = server, people, settings.policies
+    stock = server, people
     if stock not in _STOCKS:
-        demo.prepare(settings, people, lambda _words: lambda _share: None, lambda _: None)
+        stage.prepare(settings, people, lambda _words: lambda _share: None, lambda _: None)
         _STOCKS[stock] = _put_aside(settings.home, server, str(url.database))
         return
     home, database = _STOCKS[stock]

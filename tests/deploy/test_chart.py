@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 helm_python = pytest.importorskip("helm_python")
-kubernetes_validate = pytest.importorskip("kubernetes_validate")
 
 CHART = Path(__file__).parents[2] / "deploy" / "chart"
 SITE: dict[str, Any] = {
@@ -58,6 +57,8 @@ def test_helm_finds_nothing_wrong(values: dict[str, Any]) -> None:
     ids=["the least", "everything", "no autoscaling"],
 )
 def test_kubernetes_would_take_every_manifest(values: dict[str, Any]) -> None:
+    # Here, for it takes seconds to import, and every process collects this module.
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
     manifests = _rendered(values)
     assert {"Deployment", "Job", "Service", "PodDisruptionBudget", "NetworkPolicy"} <= manifests.keys()
     for manifest in manifests.values():

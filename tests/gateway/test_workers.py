@@ -19,7 +19,7 @@ QUESTION = {
 
 
 def test_a_revoked_token_is_refused_at_once_by_every_worker(tmp_path: Path, postgres_url: str) -> None:
-    with living_gateway(tmp_path / "home", postgres_url, people=100, workers=3) as gateway:
+    with living_gateway(tmp_path / "home", postgres_url, workers=2) as gateway:
         client = gateway.client("bpjs-kesehatan")
         # A connection each, so that every worker is met.
         fresh = [httpx.Client(trust_env=False) for _ in range(ASKED)]

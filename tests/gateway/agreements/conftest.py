@@ -11,9 +11,8 @@ from sqlalchemy import delete
 from gateway.agreements.tables import policy_acts, policy_epoch, policy_listing, policy_versions
 from gateway.audit.tables import audit_documents, audit_entries, audit_pending
 from gateway.database import Database
-from gateway.migrations import migrate
 from gateway.staff.tables import staff_accounts, staff_sessions, staff_tokens
-from tests.conftest import empty_postgres_database
+from tests.conftest import migrated_database
 from tests.gateway.agreements.bureau import Bureau
 
 TABLES = (
@@ -26,12 +25,9 @@ TABLES = (
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def bureaus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path_factory.mktemp('policies') / 'gapura.db'}"
-        if request.param == "postgresql":
-            url = stack.enter_context(empty_postgres_database(request.getfixturevalue("postgres_server")))
+        url = stack.enter_context(migrated_database(request, tmp_path_factory.mktemp("policies")))
         database = Database(url)
         stack.callback(database.close)
-        migrate(database)
         yield database
 
 

@@ -24,9 +24,21 @@ Run = Callable[..., Result]
 CONSUMER = "consumer: bpjs-kesehatan"
 
 
+@pytest.fixture(scope="module")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with five people of the staff; only copied from."""
+    home = tmp_path_factory.mktemp("staffed") / "home"
+    staff = {"ani": "author", "ade": "author", "oka": "approver", "oki": "approver", "oda": "operator"}
+    for staff_id, role in staff.items():
+        words = ["add", staff_id, "--name", staff_id, "--role", role]
+        added = CliRunner().invoke(staff_app, words, env={"GAPURA_HOME": str(home)})
+        assert added.exit_code == 0, added.output
+    return home
+
+
 @pytest.fixture
-def gapura(tmp_path: Path) -> Run:
-    environment = {"GAPURA_HOME": str(tmp_path / "home")}
+def gapura(staffed: Path, tmp_path: Path) -> Run:
+    environment = {"GAPURA_HOME": str(shutil.copytree(staffed, tmp_path / "home"))}
 
     def run(*words: str, ends_with: int = 0, refused_as: type[Exception] | None = None) -> Result:
         result = CliRunner().invoke(app, words, env=environment)
@@ -36,12 +48,6 @@ def gapura(tmp_path: Path) -> Run:
             assert result.exit_code == ends_with, (result.output, result.exception)
         return result
 
-    staff = {"ani": "author", "ade": "author", "oka": "approver", "oki": "approver", "oda": "operator"}
-    for staff_id, role in staff.items():
-        added = CliRunner().invoke(
-            staff_app, ["add", staff_id, "--name", staff_id, "--role", role], env=environment
-        )
-        assert added.exit_code == 0, added.output
     return run
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,34 +21,49 @@ from gateway.registry.personas import EXPORT_COLUMNS, PERSONAS, persona
 from tests.gateway.agreements.bureau import ANI, NAME, Clock, narrower
 
 Run = Callable[..., Result]
+STAFF = {"ani": "author", "adi": "auditor"}
 PBI = ("--operation", "eligibility", "--programme", "PBI-JK")
 
 
+def _invoked(home: Path, *words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, words, env={"GAPURA_HOME": str(home)}, input=typed)
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the personas in its registry, and a draft that narrows; only copied from."""
+    home = tmp_path_factory.mktemp("furnished")
+    rows = home / "people.csv"
+    with rows.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, EXPORT_COLUMNS)
+        writer.writeheader()
+        writer.writerows(one.row() for one in PERSONAS)
+    for words in (
+        ("registry", "import", str(rows)),
+        *(("staff", "add", one, "--name", one, "--role", role) for one, role in STAFF.items()),
+        ("agreements", "list"),
+    ):
+        done = _invoked(home, *words)
+        assert done.exit_code == 0, (done.output, done.exception)
+    database = Database(f"sqlite:///{home / 'gapura.db'}")
+    PolicyStore(database, Clock()).save_draft("agreement", NAME, *narrower(), ANI)
+    database.close()
+    return home
+
+
 @pytest.fixture
-def gapura(tmp_path: Path) -> Run:
-    """Commands in a home with the personas in its registry, and a draft that narrows."""
-    environment = {"GAPURA_HOME": str(tmp_path)}
+def gapura(furnished: Path, tmp_path: Path) -> Run:
+    """Commands in such a home."""
+    shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
 
     def run(*words: str, refused_as: type[Exception] | None = None, typed: str = "") -> Result:
-        result = CliRunner().invoke(app, words, env=environment, input=typed)
+        result = _invoked(tmp_path, *words, typed=typed)
         if refused_as is not None:
             assert isinstance(result.exception, refused_as), (result.output, result.exception)
         else:
             assert result.exit_code == 0, (result.output, result.exception)
         return result
 
-    rows = tmp_path / "people.csv"
-    with rows.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, EXPORT_COLUMNS)
-        writer.writeheader()
-        writer.writerows(one.row() for one in PERSONAS)
-    run("registry", "import", str(rows))
-    for staff_id, role in (("ani", "author"), ("adi", "auditor")):
-        run("staff", "add", staff_id, "--name", staff_id, "--role", role)
-    run("agreements", "list")
-    database = Database(f"sqlite:///{tmp_path / 'gapura.db'}")
-    PolicyStore(database, Clock()).save_draft("agreement", NAME, *narrower(), ANI)
-    database.close()
     return run
 
 

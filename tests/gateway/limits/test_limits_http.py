@@ -42,12 +42,12 @@ def gateway(
     _add_expired(policies / "agreements")
     if request.param == "sqlite":
         url = f"sqlite:///{home / 'gapura.db'}"
-        with living_gateway(home, url, people=50, policies=policies) as living:
+        with living_gateway(home, url, policies=policies) as living:
             yield living
         return
     with (
         empty_postgres_database(request.getfixturevalue("postgres_server")) as url,
-        living_gateway(home, url, people=50, policies=policies, workers=2) as living,
+        living_gateway(home, url, policies=policies, workers=2) as living,
     ):
         yield living
 

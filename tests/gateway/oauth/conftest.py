@@ -9,8 +9,7 @@ import pytest
 
 from gateway.database import Database
 from gateway.keys import Keys
-from gateway.migrations import migrate
-from tests.conftest import empty_postgres_database
+from tests.conftest import migrated_database
 from tests.gateway.oauth.partner import Partner, register
 from tests.gateway.oauth.running import (
     RunningGateway,
@@ -26,13 +25,8 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("oauth")
     Keys.open(folder / "keys")
     with ExitStack() as stack:
-        if request.param == "sqlite":
-            url = f"sqlite:///{folder / 'gapura.db'}"
-        else:
-            url = stack.enter_context(empty_postgres_database(request.getfixturevalue("postgres_server")))
-        database = Database(url)
+        database = Database(stack.enter_context(migrated_database(request, folder)))
         stack.callback(database.close)
-        migrate(database)
         yield Shared(folder, database)
 
 

@@ -25,7 +25,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def spark() -> Iterator[Any]:
+def hasty_java() -> Iterator[None]:
+    """What runs for seconds need not be compiled well: that would take as long again."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        yield
+
+
+@pytest.fixture(scope="module")
+def spark(hasty_java: None) -> Iterator[Any]:  # noqa: ARG001 - it starts so
     if shutil.which("java") is None:
         pytest.skip("Java is not installed: apt-get install openjdk-17-jre-headless")
     with open_engine("spark", threads=2, memory_limit="1GB") as opened:

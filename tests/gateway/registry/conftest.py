@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 from sqlalchemy import insert
 
 from gateway.database import Database
-from gateway.migrations import migrate
 from gateway.registry.regions import EDITION, IN_FORCE_SINCE, known_regions, level_of
 from gateway.registry.tables import regions
 
@@ -40,10 +40,10 @@ def database(database: Database) -> Database:
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Database]:
+def embedded(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
     """The same on SQLite only, for what no database has a part in."""
-    opened = Database(f"sqlite:///{tmp_path / 'embedded.db'}")
-    migrate(opened)
+    file = shutil.copyfile(migrated_sqlite, tmp_path / "embedded.db")
+    opened = Database(f"sqlite:///{file}")
     _know_a_village(opened)
     yield opened
     opened.close()

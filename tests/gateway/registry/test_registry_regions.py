@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -22,29 +23,43 @@ from gateway.registry.regions import (
 )
 from gateway.registry.tables import regions
 
-_NAMED = dict(known_regions())
-_NAMES = RegionNames(known_regions())
-_CODES = sorted(_NAMED)
+
+# Made when the first of these tests runs: whoever only collects them need not wait for all regions.
+@cache
+def _named() -> dict[str, str]:
+    return dict(known_regions())
+
+
+@cache
+def _finder() -> RegionNames:
+    return RegionNames(known_regions())
+
+
+_CODES = st.deferred(lambda: st.sampled_from(sorted(_named())))
+_NAMES = st.deferred(lambda: st.sampled_from(sorted(set(_named().values()))))
 
 
 def _chain(code: str) -> list[str]:
     blocks = code.split(".")
-    return [_NAMED[".".join(blocks[:end])] for end in range(1, len(blocks) + 1)]
+    return [_named()[".".join(blocks[:end])] for end in range(1, len(blocks) + 1)]
 
 
-# Where two villages of one district are written alike, no name can tell them apart.
-_WRITTEN_ALIKE = Counter(
-    (code.rpartition(".")[0], "".join(filter(str.isalnum, name.lower()))) for code, name in _NAMED.items()
-)
+@cache
+def _written_alike() -> Counter[tuple[str, str]]:
+    """Where two villages of one district are written alike, no name can tell them apart."""
+    return Counter(map(_as_written, _named()))
+
+
+def _as_written(code: str) -> tuple[str, str]:
+    return code.rpartition(".")[0], "".join(filter(str.isalnum, _named()[code].lower()))
 
 
 def _is_told_by_name(code: str) -> bool:
-    key = (code.rpartition(".")[0], "".join(filter(str.isalnum, _NAMED[code].lower())))
-    return _WRITTEN_ALIKE[key] == 1 and code not in {"64", "91", "92"}
+    return _written_alike()[_as_written(code)] == 1 and code not in {"64", "91", "92"}
 
 
 def test_the_edition_is_whole() -> None:
-    assert Counter(map(level_of, _NAMED)) == {1: 38, 2: 514, 3: 7285, 4: 83762}
+    assert Counter(map(level_of, _named())) == {1: 38, 2: 514, 3: 7285, 4: 83762}
 
 
 @pytest.fixture
@@ -55,32 +70,30 @@ def whole_registry(database_url: str) -> Database:
 
 
 def test_regions_are_loaded_once_with_their_edition(whole_registry: Database) -> None:
-    assert load_regions(whole_registry) == len(_NAMED)
+    assert load_regions(whole_registry) == len(_named())
     assert load_regions(whole_registry) == 0
     with whole_registry.reading() as connection:
         counted = select(func.count()).select_from(regions).where(regions.c.edition == EDITION)
-        assert connection.execute(counted).scalar_one() == len(_NAMED)
+        assert connection.execute(counted).scalar_one() == len(_named())
     assert RegionNames.in_force(whole_registry).locate(_chain("35.78.08.1003")) == "35.78.08.1003"
     whole_registry.close()
 
 
 @given(
-    code=st.sampled_from(_CODES).filter(_is_told_by_name),
+    code=_CODES.filter(_is_told_by_name),
     write=st.sampled_from([str.upper, str.lower, str.title, lambda name: f"  {name.replace(' ', '  ')} "]),
 )
 @settings(deadline=None, max_examples=300)
 def test_a_region_is_found_by_its_names_however_they_are_cased_and_spaced(code: str, write: object) -> None:
-    assert _NAMES.locate([write(name) for name in _chain(code)]) == code  # type: ignore[operator]
+    assert _finder().locate([write(name) for name in _chain(code)]) == code  # type: ignore[operator]
 
 
-@given(
-    names=st.lists(st.one_of(st.sampled_from(sorted(set(_NAMED.values()))), st.text(max_size=12)), max_size=4)
-)
+@given(names=st.lists(st.one_of(_NAMES, st.text(max_size=12)), max_size=4))
 @settings(deadline=None, max_examples=200)
 def test_what_is_found_always_lies_within_what_is_certain(names: Sequence[str]) -> None:
-    found = _NAMES.locate(names)
-    assert found is None or found in _NAMED
-    shorter = _NAMES.locate(names[:-1]) if names else None
+    found = _finder().locate(names)
+    assert found is None or found in _named()
+    shorter = _finder().locate(names[:-1]) if names else None
     assert shorter is None or found is None or found.startswith(shorter)
 
 
@@ -111,7 +124,7 @@ def test_what_is_found_always_lies_within_what_is_certain(names: Sequence[str]) 
 def test_names_prove_the_smallest_certain_region_and_no_smaller(
     names: tuple[str, ...], code: str | None
 ) -> None:
-    assert _NAMES.locate(names) == code
+    assert _finder().locate(names) == code
 
 
 @pytest.mark.parametrize(
@@ -130,10 +143,10 @@ def test_names_prove_the_smallest_certain_region_and_no_smaller(
 def test_a_code_is_believed_only_where_names_do_not_contradict_it(
     names: tuple[str, ...], code: str, found: str | None
 ) -> None:
-    assert _NAMES.locate(names, code) == found
+    assert _finder().locate(names, code) == found
 
 
-@given(code=st.sampled_from(_CODES))
+@given(code=_CODES)
 def test_dotted_undoes_the_loss_of_dots(code: str) -> None:
     assert dotted(code.replace(".", "")) == dotted(f" {code} ") == code
     region = get_wilayah(code.replace(".", ""))

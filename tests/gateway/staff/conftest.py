@@ -11,21 +11,17 @@ from sqlalchemy import delete
 
 from gateway.audit.tables import audit_entries, audit_pending
 from gateway.database import Database
-from gateway.migrations import migrate
 from gateway.staff.tables import staff_accounts, staff_sessions, staff_tokens
-from tests.conftest import empty_postgres_database
+from tests.conftest import migrated_database
 from tests.gateway.staff.office import Office
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def offices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path_factory.mktemp('staff') / 'gapura.db'}"
-        if request.param == "postgresql":
-            url = stack.enter_context(empty_postgres_database(request.getfixturevalue("postgres_server")))
+        url = stack.enter_context(migrated_database(request, tmp_path_factory.mktemp("staff")))
         database = Database(url)
         stack.callback(database.close)
-        migrate(database)
         yield database
 
 
