@@ -17,7 +17,7 @@ from typer.main import get_command
 # Where each command is: a module whose `app` is the group, or a module and the function that is the command.
 _COMMANDS = {
     "demo": "exchange:demo",
-    "ask": "exchange:ask",
+    "ask": "ask:ask",
     "serve": "serving:serve",
     "migrate": "serving:migrate",
     "maintenance": "maintenance",

@@ -186,6 +186,20 @@ class Database:
                 finally:
                     connection.info.pop("begin", None)
 
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A session of one's own, past any pooler, where each statement counts by itself; ended afterwards.
+
+        For what PostgreSQL does outside transactions alone. Raises StoreUnavailable.
+        """
+        engine = self.session_engine.execution_options(isolation_level="AUTOCOMMIT")
+        with _outages_named(), engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                # Given back to the pool as it is, it would keep its locks and settings.
+                connection.invalidate()
+
     def before_closing(self, close: Callable[[], None]) -> None:
         """Have `close` called when this database is closed: by whoever may be using it just then."""
         self._to_close.append(close)

@@ -32,6 +32,7 @@ _SERVING_ONLY: Mapping[str, tuple[str, ...]] = {
     "audit_checkpoints": _KEEP,
     "audit_cosignatures": (*_KEEP, "UPDATE (at, line)"),  # a witness's newer one takes its older one's place
     "audit_witnesses": _KEEP,
+    "audit_withdrawn_witnesses": _KEEP,
     "audit_documents": _KEEP,
     "audit_identity": _KEEP,
     "audit_keys": (*_KEEP, "UPDATE"),  # until when an older one signs

@@ -37,6 +37,8 @@ _BETWEEN_MOMENTS = timedelta(seconds=1)
 
 _WRITTEN = text("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint")
 _REPLAYED = text("SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint END")
+# Given to a server when it is made, and to every copy of it.
+_IDENTITY = text("SELECT system_identifier FROM pg_control_system()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,36 @@ def open_reports(
     database.before_closing(replica.close)
     most_lag = timedelta(seconds=settings.report_lag_s)
     return Reports(database, replica, clock=clock, most_lag=most_lag, tell=tell)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStanding:
+    """A replica at one moment: whether it copies this primary, and whether it still follows anybody.
+
+    `behind_s` is how long it took, seconds, until it had what the primary had written when it was asked; None
+    where it did not within the time that it was given.
+    """
+
+    is_copy: bool
+    follows: bool
+    behind_s: float | None
+
+
+def replica_standing(primary: Database, replica: Database, within_s: float) -> ReplicaStanding:
+    """How a replica stands, after `within_s` at most. Raises StoreUnavailable where either is away."""
+    with primary.reading() as connection:
+        written, identity = _asked(connection, _WRITTEN), _asked(connection, _IDENTITY)
+    began = time.monotonic()
+    with replica.reading() as connection:
+        is_copy = _asked(connection, _IDENTITY) == identity
+        while (replayed := _asked(connection, _REPLAYED)) is not None and is_copy:
+            passed_s = time.monotonic() - began
+            if written is not None and replayed >= written:
+                return ReplicaStanding(is_copy, follows=True, behind_s=passed_s)
+            if passed_s > within_s:
+                break
+            time.sleep(_PAUSE_S)
+    return ReplicaStanding(is_copy, follows=replayed is not None, behind_s=None)
 
 
 def _asked(connection: Connection, question: object) -> int | None:

@@ -70,6 +70,13 @@ class CheckpointKey(BaseModel):
     signs_until: datetime | None = None
 
 
+class WithdrawnWitness(BaseModel):
+    """A witness that was withdrawn: believe of it what was in your hands before."""
+
+    key: str
+    withdrawn_at: datetime
+
+
 class LogKeys(BaseModel):
     """The log's name and public keys. Compare them with a copy that came another way."""
 
@@ -83,6 +90,9 @@ class LogKeys(BaseModel):
         description="JWKs of the signatures (RFC 9421) on answers, where a consumer wants them; old ones too."
     )
     witnesses: list[str] = Field(description="Verifier keys of the witnesses whose cosignatures are kept.")
+    withdrawn_witnesses: list[WithdrawnWitness] = Field(
+        description="Those whose cosignatures were kept until then, and count no later."
+    )
 
 
 class Cosigned(BaseModel):
@@ -185,6 +195,10 @@ def _published_keys(log: TransparentLog) -> LogKeys:
         receipt_keys=log.keyring.jwks("receipts"),
         message_keys=log.keyring.jwks("messages"),
         witnesses=[str(witness) for witness in log.ledger.witnesses()],
+        withdrawn_witnesses=[
+            WithdrawnWitness(key=str(one.key), withdrawn_at=one.withdrawn_at)
+            for one in log.ledger.withdrawn_witnesses()
+        ],
     )
 
 

@@ -116,6 +116,10 @@ def bundle(
         "keys": [str(key) for key in log.keyring.verifiers()],
         "receipt_keys": log.keyring.jwks("receipts"),
         "witnesses": [str(witness) for witness in log.ledger.witnesses()],
+        "withdrawn_witnesses": [
+            {"key": str(one.key), "withdrawn_at": one.withdrawn_at.isoformat()}
+            for one in log.ledger.withdrawn_witnesses()
+        ],
         "says": _OF_ACT if consumer_id is None else _OF_EXCHANGE,
         "consumer": None if consumer_id is None else identity(consumer_id),
         "agreement": agreement and {**agreement, "text": log.ledger.document(agreement["sha256"])},

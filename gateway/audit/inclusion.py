@@ -63,9 +63,15 @@ def check_standing(ledger: Ledger, keys: Sequence[VerifierKey], standing: Standi
         root=checkpoint.root.hex(),
         path=len(proof.hashes),
         signed_by=_signers(checkpoint, keys),
-        cosigned_by=tuple(key.name for key in ledger.witnesses() if checkpoint.signed_by(key)),
+        cosigned_by=_cosigners(checkpoint, ledger),
     )
 
 
 def _signers(checkpoint: Checkpoint, keys: Sequence[VerifierKey]) -> tuple[str, ...]:
     return tuple(str(key) for key in keys if checkpoint.signed_by(key))
+
+
+def _cosigners(checkpoint: Checkpoint, ledger: Ledger) -> tuple[str, ...]:
+    """Who cosigned it, those also who were withdrawn since: what the ledger holds came before that."""
+    ever = [*ledger.witnesses(), *(one.key for one in ledger.withdrawn_witnesses())]
+    return tuple(sorted(key.name for key in ever if checkpoint.signed_by(key)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
@@ -20,6 +21,7 @@ from gateway.audit.tables import (
     audit_entries,
     audit_leaves,
     audit_tiles,
+    audit_withdrawn_witnesses,
     audit_witnesses,
 )
 from gateway.audit.tree import HASH_BYTES, TILE_WIDTH, Tree
@@ -64,6 +66,24 @@ def tree_size(connection: Connection) -> int:
     """How many leaves have their place."""
     last: int | None = connection.execute(select(func.max(audit_leaves.c.leaf_index))).scalar()
     return 0 if last is None else last + 1
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnWitness:
+    """A witness's key, and since when (UTC) no cosignature of it is accepted."""
+
+    key: VerifierKey
+    withdrawn_at: datetime
+
+
+def accepted_witnesses(connection: Connection) -> list[VerifierKey]:
+    """The keys whose cosignatures are accepted now, by the names of their witnesses."""
+    withdrawn = select(audit_withdrawn_witnesses.c.name)
+    chosen = select(audit_witnesses.c.key).where(audit_witnesses.c.name.not_in(withdrawn))
+    return [
+        VerifierKey.parse(key)
+        for key in connection.execute(chosen.order_by(audit_witnesses.c.name)).scalars()
+    ]
 
 
 class Ledger:
@@ -116,8 +136,17 @@ class Ledger:
     def witnesses(self) -> list[VerifierKey]:
         """The keys whose cosignatures the gateway accepts."""
         with self._database.reading() as connection:
-            chosen = select(audit_witnesses.c.key).order_by(audit_witnesses.c.name)
-            return [VerifierKey.parse(key) for key in connection.execute(chosen).scalars()]
+            return accepted_witnesses(connection)
+
+    def withdrawn_witnesses(self) -> list[WithdrawnWitness]:
+        """Those whose cosignatures it accepted once; what it holds of them came before the withdrawal."""
+        chosen = (
+            select(audit_witnesses.c.key, audit_withdrawn_witnesses.c.withdrawn_at)
+            .join(audit_withdrawn_witnesses, audit_withdrawn_witnesses.c.name == audit_witnesses.c.name)
+            .order_by(audit_witnesses.c.name)
+        )
+        with self._database.reading() as connection:
+            return [WithdrawnWitness(VerifierKey.parse(key), at) for key, at in connection.execute(chosen)]
 
     def tile(self, level: int, index: int, width: int) -> bytes | None:
         """The first `width` hashes of a tile; None while the signed tree does not need it so wide.

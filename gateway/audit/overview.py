@@ -9,7 +9,13 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from gateway.audit.ledger import tree_size
-from gateway.audit.tables import audit_checkpoints, audit_cosignatures, audit_pending, audit_witnesses
+from gateway.audit.tables import (
+    audit_checkpoints,
+    audit_cosignatures,
+    audit_pending,
+    audit_withdrawn_witnesses,
+    audit_witnesses,
+)
 from gateway.database import Database
 
 
@@ -33,13 +39,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class WitnessStanding:
-    """A witness that is known here, and the last checkpoint that it cosigned, if any."""
+    """A witness that is known here, and the last checkpoint that it cosigned, if any.
+
+    Since `withdrawn_at`, if that is said, nothing of it is accepted any more.
+    """
 
     name: str
     key: str
     added_at: datetime
     size: int | None
     at: datetime | None
+    withdrawn_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +93,9 @@ def _witnesses(connection: Connection) -> list[WitnessStanding]:
     )
     found = audit_cosignatures.alias("found")
     chosen = (
-        select(audit_witnesses, found.c.size, found.c.at)
+        select(audit_witnesses, found.c.size, found.c.at, audit_withdrawn_witnesses.c.withdrawn_at)
         .select_from(audit_witnesses)
+        .outerjoin(audit_withdrawn_witnesses, audit_withdrawn_witnesses.c.name == audit_witnesses.c.name)
         .outerjoin(found, (found.c.witness == audit_witnesses.c.name) & (found.c.size == last))
         .order_by(audit_witnesses.c.name)
     )

@@ -126,6 +126,14 @@ audit_witnesses = Table(
     Column("added_at", UtcDateTime, nullable=False),
 )
 
+# Since when the cosignatures of a witness are no longer accepted; for good, and what came before stays.
+audit_withdrawn_witnesses = Table(
+    "audit_withdrawn_witnesses",
+    metadata,
+    Column("name", String(256), primary_key=True),
+    Column("withdrawn_at", UtcDateTime, nullable=False),
+)
+
 # The wording of every agreement that was ever in force, for bundles: entries name it by its hash.
 audit_documents = Table(
     "audit_documents",

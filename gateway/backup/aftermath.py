@@ -106,7 +106,10 @@ def judge(
 
 
 def _opened(log: TransparentLog, unverified_note: str) -> Checkpoint:
-    """A checkpoint of this log that the log itself has signed, or a witness whom it knows."""
+    """A checkpoint of this log that the log itself has signed, or a witness whom it accepts.
+
+    Not one whom it withdrew: nobody can tell when a signature was made that comes only now.
+    """
     keys = log.keyring.verifiers()
     try:
         checkpoint = Checkpoint.parse(unverified_note)
@@ -117,9 +120,10 @@ def _opened(log: TransparentLog, unverified_note: str) -> Checkpoint:
         if any(checkpoint.signed_by(key) for key in signers):
             return checkpoint
     raise BadInput(
-        f"The checkpoint of {checkpoint.size} entries is signed neither by {log.origin} nor by a witness who "
-        "is known here. If a key was rotated, or the witness added, after the moment that was restored, give "
-        "a checkpoint from before."
+        f"The checkpoint of {checkpoint.size} entries is signed neither by {log.origin} nor by a witness "
+        "who is accepted here. If a key was rotated, or the witness added, after the moment that was "
+        "restored, give a checkpoint from before; of a witness that was withdrawn, one with the log's own "
+        "signature."
     )
 
 

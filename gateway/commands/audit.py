@@ -22,7 +22,7 @@ from gateway.audit.publication import standalone_verifier
 from gateway.audit.transparency import TransparentLog, open_log
 from gateway.audit.verification import dump as dump_log
 from gateway.audit.verification import verify as verify_log
-from gateway.audit.witnesses import accept_cosignatures, add_witness
+from gateway.audit.witnesses import accept_cosignatures, add_witness, withdraw_witness
 from gateway.commands import witness
 from gateway.commands.opening import opened_database
 from gateway.database import Database
@@ -170,6 +170,26 @@ def add(
         actor = _acting(database, acting_as)
         added = add_witness(database, verifier_key, actor=actor, reason=reason, at=_now())
     print(f"Cosignatures of {added.name} are accepted.")
+
+
+@app.command("withdraw-witness")
+def withdraw(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as bpk.go.id/saksi", show_default=False)],
+    acting_as: _As,
+    reason: Annotated[str, typer.Option(help="Why, such as a key that leaked; a reference.")],
+) -> None:
+    """Accept no cosignature of this witness any more, for good. The act is in the log.
+
+    What it cosigned before stays cosigned. A new key of the same office needs another name.
+    """
+    with _opened() as (database, _keys, log):
+        actor = _acting(database, acting_as)
+        size = withdraw_witness(database, name, actor=actor, reason=reason, at=_now())
+        left = log.ledger.witnesses()
+    kept = f"those up to {size} entries stay" if size else "it never cosigned anything"
+    print(f"Cosignatures of {name} are no longer accepted; {kept}.")
+    if not left:
+        print("Nobody cosigns the log now: whoever rules the database could roll it back unseen.")
 
 
 @app.command()

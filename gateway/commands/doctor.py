@@ -24,7 +24,7 @@ def doctor(
         typer.Option("--sources/--no-sources", help="Ask each source if it answers: one call of its quota."),
     ] = True,
 ) -> None:
-    """Look at settings, keys, clock, database, log, sources, disk, certificates, agreements and backup.
+    """Look at settings, keys, clock, database and its copies, log, sources, disk, certificates, agreements.
 
     Changes nothing and prints no secret. Exit code 1 when something is wrong or could not be looked at.
     """

@@ -14,6 +14,7 @@ from gateway.audit.signing import cosignature_line
 from gateway.audit.transparency import TransparentLog, open_log
 from gateway.backup.aftermath import (
     Standing,
+    Undone,
     judge,
     missing_salts,
     record_restore,
@@ -151,35 +152,43 @@ def database(
     )
 
 
+_Reason = Annotated[str, typer.Option(help="Why, for the audit log; a reference.", show_default=False)]
+_Checkpoints = Annotated[
+    list[Path] | None,
+    typer.Option(help="A checkpoint that was kept elsewhere, best the last cosigned one; repeatable."),
+]
+_NoCheckpoint = Annotated[
+    bool, typer.Option("--no-checkpoint", help="Nobody kept one: a rolled-back log cannot be noticed.")
+]
+_AcceptLoss = Annotated[
+    bool,
+    typer.Option(
+        "--accept-loss", help="Go on although signed entries are lost: under a new name of the log."
+    ),
+]
+_LaterLog = Annotated[
+    Path | None,
+    typer.Option(help="A dump of the log as it was later (`gapura audit dump`): says what was lost."),
+]
+_RestoredSet = Annotated[
+    str | None,
+    typer.Option("--set", help="The set that was restored: was it made here? The log's later part says."),
+]
+_ActingAs = Annotated[
+    str | None, typer.Option("--as", help="The staff account as whom you act; none means the installation.")
+]
+
+
 @app.command()
 def finish(
-    reason: Annotated[str, typer.Option(help="Why, for the audit log; a reference.", show_default=False)],
-    checkpoint: Annotated[
-        list[Path] | None,
-        typer.Option(help="A checkpoint that was kept elsewhere, best the last cosigned one; repeatable."),
-    ] = None,
-    no_checkpoint: Annotated[
-        bool, typer.Option("--no-checkpoint", help="Nobody kept one: a rolled-back log cannot be noticed.")
-    ] = False,
-    accept_loss: Annotated[
-        bool,
-        typer.Option(
-            "--accept-loss", help="Go on although signed entries are lost: under a new name of the log."
-        ),
-    ] = False,
-    later_log: Annotated[
-        Path | None,
-        typer.Option(help="A dump of the log as it was later (`gapura audit dump`): says what was lost."),
-    ] = None,
-    set_id: Annotated[
-        str | None,
-        typer.Option("--set", help="The set that was restored: was it made here? The log's later part says."),
-    ] = None,
+    reason: _Reason,
+    checkpoint: _Checkpoints = None,
+    no_checkpoint: _NoCheckpoint = False,
+    accept_loss: _AcceptLoss = False,
+    later_log: _LaterLog = None,
+    set_id: _RestoredSet = None,
     backups: _From = None,
-    acting_as: Annotated[
-        str | None,
-        typer.Option("--as", help="The staff account as whom you act; none means the installation."),
-    ] = None,
+    acting_as: _ActingAs = None,
 ) -> None:
     """Check what came back, undo what must not come back with it, and write the restore down in the log.
 
@@ -188,13 +197,8 @@ def finish(
     refused that was issued before, and erases again what was ordered erased. Ends with 1, and changes none
     of that, when the log is not sound or is behind a checkpoint that others hold.
     """
-    if not checkpoint and not no_checkpoint:
-        raise BadInput(
-            "--checkpoint: expected a checkpoint from a witness or a partner; only it shows whether signed "
-            "entries were lost. If nobody has one, say --no-checkpoint."
-        )
+    kept = _kept(checkpoint, no_checkpoint=no_checkpoint)
     settings = load_settings()
-    kept = [path.read_text(encoding="utf-8") for path in checkpoint or ()]
     one = _named_set(settings, backups, set_id)
     with opened_database() as opened:
         found = open_keys(opened, settings.home / "keys", settings.key_source)
@@ -209,14 +213,28 @@ def finish(
         lost = lost_acts(opened, later_log, log.keyring.verifiers()) if later_log else []
         undone = undo_what_must_not_come_back(opened, log, found, lost, actor, _now)
         name = record_restore(opened, found, log, standing, one, actor=actor, reason=reason, clock=_now)
-    print(
-        f"{undone.sessions} sessions ended, tokens of {undone.keys} keys refused, {undone.erased} entries "
-        "erased again under their orders."
-    )
+    _tell_undone(undone)
     _tell_lost(lost, known=later_log is not None)
     print(
         f"The restore is in the log {name}, and signed. The gateway may serve, but no sooner than six "
         "minutes after the last one stopped: until then, what was used once could be used again."
+    )
+
+
+def _kept(checkpoints: list[Path] | None, *, no_checkpoint: bool) -> list[str]:
+    """The notes that others kept. Raises BadInput where there is none and nobody says so."""
+    if not checkpoints and not no_checkpoint:
+        raise BadInput(
+            "--checkpoint: expected a checkpoint from a witness or a partner; only it shows whether signed "
+            "entries were lost. If nobody has one, say --no-checkpoint."
+        )
+    return [path.read_text(encoding="utf-8") for path in checkpoints or ()]
+
+
+def _tell_undone(undone: Undone) -> None:
+    print(
+        f"{undone.sessions} sessions ended, tokens of {undone.keys} keys refused, {undone.erased} entries "
+        "erased again under their orders."
     )
 
 

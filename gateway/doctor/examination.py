@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from gateway.civil_day import civil_day
 from gateway.database import Database
+from gateway.doctor.copies import examine_archive, examine_replica
 from gateway.doctor.findings import Finding, good, graded
 from gateway.doctor.log import examine_log
 from gateway.doctor.machine import examine_certificates, examine_disk, examine_keys
@@ -19,7 +20,7 @@ from gateway.vitals.backup import last_backup
 from gateway.vitals.work import agreements_ending
 
 _BACKUP_DUE, _BACKUP_OVERDUE = timedelta(hours=26), timedelta(days=3)
-_NEEDS_DATABASE = ("schema", "database", "keys", "log", "agreements", "backup")
+_NEEDS_DATABASE = ("schema", "database", "keys", "replica", "log", "agreements", "backup", "archive")
 
 
 def examine(
@@ -72,9 +73,11 @@ def _with_database(
     looks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("schema", lambda: examine_schema(database)),
         ("database", lambda: examine_store(database, clock)),
+        ("replica", lambda: examine_replica(database, settings.database_report_url, settings.report_lag_s)),
         ("log", lambda: examine_log(database, now)),
         ("agreements", lambda: _examine_agreements(database, now)),
         ("backup", lambda: _examine_backup(database, now)),
+        ("archive", lambda: examine_archive(database)),
     ]
     if keys is not None:
         looks.insert(2, ("keys", lambda: examine_binding(database, keys)))

@@ -1,5 +1,6 @@
 """Revisions applied while others serve: one transaction each, for no lock longer than a moment.
 
+Indexes alone are built outside of transactions, by one process at a time (`gateway.migrations.indexes`).
 Whoever waits for a lock on a table makes everybody who comes later wait behind it, readers too. So a revision
 that does not get its locks at once lets go, lets the others pass and tries again. MUST NOT be used for
 anything but the schema and what fills it.
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, select, text, update
 from gateway.advisory_locks import AdvisoryLock
 from gateway.database import Database
 from gateway.errors import Conflict, SettingsInvalid, StoreUnavailable
+from gateway.migrations.indexes import build_online, create_in_place
 from gateway.migrations.phases import Revision, before_contract, config_of, history_of
 from gateway.migrations.presence import serving_now
 from gateway.migrations.tables import schema_floor
@@ -29,6 +31,8 @@ from gateway.migrations.tables import schema_floor
 _LOCK_WAIT_MS = 1000
 _PAUSE_S = 2.0
 _PATIENCE_S = 300.0
+# Tried, never waited for: whoever builds waits for those who wait inside a statement, and each for the other.
+_TRY_TO_BUILD = text(f"SELECT pg_try_advisory_lock({AdvisoryLock.MIGRATION_INDEXES:d})")
 
 Tell = Callable[[str], None]
 
@@ -99,6 +103,12 @@ def is_current(database: Database) -> bool:
         return _present(connection) == history_of().head
 
 
+def revision_of(database: Database) -> str | None:
+    """At which revision the schema is; None for an empty database. Raises StoreUnavailable."""
+    with database.reading() as connection:
+        return _present(connection)
+
+
 def _present(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
@@ -119,6 +129,7 @@ class _Work:
             for one in revisions:
                 while one.batch is not None and one.batch(connection):
                     pass
+                create_in_place(connection, one.indexes)
                 self._upgrade(connection, one)
         return [one.number for one in revisions]
 
@@ -129,6 +140,7 @@ class _Work:
         until = time.monotonic() + self.patience.whole_s
         while True:
             try:
+                self._build(present, revision)
                 return self._try(present, revision)
             except StoreUnavailable as error:
                 if not _was_locked_out(error):
@@ -149,6 +161,8 @@ class _Work:
                 return []
             if revision.phase == "contract":
                 self._refuse_while_older_code_serves(connection, revision)
+            if self.database.is_sqlite:
+                create_in_place(connection, revision.indexes)
             self._upgrade(connection, revision)
         self.tell(f"{revision.number}: {revision.phase} done.")
         return [revision.number]
@@ -167,6 +181,17 @@ class _Work:
             filled += rows
             self.tell(f"{revision.number}: {filled} rows filled.")
             time.sleep(time.monotonic() - began)
+
+    def _build(self, present: str, revision: Revision) -> None:
+        """The indexes of the revision, before the transaction that writes down that it is applied."""
+        if not revision.indexes or self.database.is_sqlite:
+            return
+        with self.database.session() as session:
+            while not session.execute(_TRY_TO_BUILD).scalar_one():
+                self.tell(f"{revision.number}: another process builds its indexes; waiting for it.")
+                time.sleep(self.patience.pause_s)
+            if _present(session) == present:
+                build_online(session, revision.indexes, self.tell)
 
     def _take_turn(self, connection: Connection) -> None:
         """One migration at a time; SQLite's only writer has its turn already."""
@@ -207,4 +232,5 @@ def _refuse_to_skip_a_contract(pending: Sequence[Revision]) -> None:
 
 
 def _was_locked_out(error: StoreUnavailable) -> bool:
-    return isinstance(getattr(error.__cause__, "orig", None), errors.LockNotAvailable)
+    reason = getattr(error.__cause__, "orig", None)
+    return isinstance(reason, errors.LockNotAvailable | errors.DeadlockDetected)

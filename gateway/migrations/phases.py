@@ -1,12 +1,15 @@
 """Which revisions there are, in which phase each stands, and which code may serve on which of them.
 
 A change that running code would not survive is made in three steps (expand, backfill, contract), so that
-version N and N+1 can serve side by side. Each revision says in `phase` which of them it is:
+version N and N+1 can serve side by side. Each revision says in `phase` which of them it is, or that it adds
+indexes alone:
 
 - `expand` adds what the code before it does not notice: a table, a column that is empty or has a default.
 - `backfill` fills it in `batch(connection) -> int`, a few hundred rows at a time, and gives how many it
   filled; 0 ends it. A batch MUST find its rows by what is still missing, so that it can be killed anywhere.
   What is left to do in one piece stands in `upgrade`, which comes after the last batch.
+- `index` builds its `indexes` (a list of `gateway.migrations.indexes.OnlineIndex`) outside any transaction,
+  while others write; its `upgrade` does nothing.
 - `contract` takes away what only older code needs. There is no way back to that code afterwards.
 
 Pure, but for reading the revisions.
@@ -26,7 +29,9 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection
 
-Phase = Literal["expand", "backfill", "contract"]
+from gateway.migrations.indexes import OnlineIndex
+
+Phase = Literal["expand", "backfill", "index", "contract"]
 
 _HERE = Path(__file__).parent
 # Made before two versions ever served side by side, and before a revision said what it is.
@@ -35,11 +40,12 @@ _LAST_WITHOUT_PHASE = "0021"
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One step of the schema's history; `batch` is what a backfill repeats."""
+    """One step of the schema's history; `batch` is what a backfill repeats, `indexes` are built online."""
 
     number: str
     phase: Phase
     batch: Callable[[Connection], int] | None = None
+    indexes: tuple[OnlineIndex, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +108,14 @@ def _revision(script: Script) -> Revision:
     number = script.revision
     phase: Any = getattr(script.module, "phase", "expand" if number <= _LAST_WITHOUT_PHASE else None)
     batch = getattr(script.module, "batch", None)
-    if phase not in get_args(Phase) or (phase == "backfill") != (batch is not None):
+    indexes = tuple(getattr(script.module, "indexes", ()))
+    if (
+        phase not in get_args(Phase)
+        or (phase == "backfill") != (batch is not None)
+        or (phase == "index") != bool(indexes)
+    ):
         raise RuntimeError(
-            f"revision {number}: expected phase = one of {', '.join(get_args(Phase))}, and a function batch "
-            "in a backfill alone"
+            f"revision {number}: expected phase = one of {', '.join(get_args(Phase))}, a function batch in a "
+            "backfill alone, and indexes in an index alone"
         )
-    return Revision(number, phase, batch)
+    return Revision(number, phase, batch, indexes)

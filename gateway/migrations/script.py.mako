@@ -7,7 +7,7 @@ from alembic import op
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
-# expand, backfill or contract: see gateway/migrations/phases.py.
+# expand, backfill, index or contract: see gateway/migrations/phases.py.
 phase = "expand"
 
 

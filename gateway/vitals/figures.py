@@ -38,6 +38,10 @@ FIGURES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gapura_disk_bytes": ("Size of the disk under this folder, bytes.", ("folder",)),
     "gapura_disk_free_bytes": ("What is left of it, bytes.", ("folder",)),
     "gapura_certificate_ends_timestamp_seconds": ("When the first certificate of a file ends.", ("file",)),
+    "gapura_archive_late_seconds": (
+        "For how long what the database should have archived of its own log is not; 0 where all of it is.",
+        (),
+    ),
     "gapura_backup_finished_timestamp_seconds": ("When the last good backup was finished.", ()),
 }
 

@@ -15,6 +15,7 @@ from gateway.audit.tables import (
     audit_cosignatures,
     audit_entries,
     audit_pending,
+    audit_withdrawn_witnesses,
     audit_witnesses,
 )
 from gateway.vitals.figures import Figure
@@ -31,6 +32,11 @@ _OLDEST = (
 _NEWEST_CHECKPOINT = select(audit_checkpoints.c.size, audit_checkpoints.c.at).order_by(
     audit_checkpoints.c.size.desc()
 )
+_WITNESSES = (
+    select(audit_witnesses.c.name)
+    .where(audit_witnesses.c.name.not_in(select(audit_withdrawn_witnesses.c.name)))
+    .order_by(audit_witnesses.c.name)
+)
 _LAST_CHECK = (
     select(audit_checks.c.finding)
     .where(audit_checks.c.ended_at.is_not(None))
@@ -42,8 +48,8 @@ _LAST_CHECK = (
 class LogStanding:
     """The log at one moment. Ages in seconds; 0 where nothing waits.
 
-    `uncosigned_s` has every witness that is known: the age of the oldest checkpoint that no cosignature of it
-    covers. `found` is what the last check of the whole log found wrong, in the verifier's words.
+    `uncosigned_s` has every witness that is accepted: the age of the oldest checkpoint that no cosignature of
+    it covers. `found` is what the last check of the whole log found wrong, in the verifier's words.
     """
 
     entries: int
@@ -59,7 +65,7 @@ def log_standing(connection: Connection, now: datetime) -> LogStanding:
     entries = tree_size(connection)
     oldest: datetime | None = connection.execute(_OLDEST).scalar()
     newest = connection.execute(_NEWEST_CHECKPOINT.limit(1)).first()
-    witnesses = connection.execute(select(audit_witnesses.c.name).order_by(audit_witnesses.c.name)).scalars()
+    witnesses = connection.execute(_WITNESSES).scalars()
     return LogStanding(
         entries=entries,
         waiting=connection.execute(_WAITING).scalar_one(),

@@ -17,6 +17,7 @@ from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.errors import StoreUnavailable
 from gateway.housekeeping import Tell
+from gateway.vitals.archive import archive_figures, archive_standing
 from gateway.vitals.backup import backup_figures
 from gateway.vitals.figures import Figure
 from gateway.vitals.log import log_figures, log_standing
@@ -114,5 +115,6 @@ class Vitals:
             "work": on(lambda connection: work_figures(work_standing(connection, now))),
             "agreements": ending,
             "backup": on(backup_figures),
+            "archive": on(lambda connection: archive_figures(archive_standing(connection))),
             "maintenance": on(lambda connection: ordered_figures(connection, now)),
         }

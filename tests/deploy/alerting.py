@@ -54,6 +54,7 @@ HEALTHY: Mapping[str, str] = {
     "gapura_disk_free_bytes": _steady(6e11),
     'gapura_certificate_ends_timestamp_seconds{file="site.pem"}': _steady(1e9),
     "gapura_backup_finished_timestamp_seconds": _steady((MINUTES - 12 * 60) * 60),
+    "gapura_archive_late_seconds": f"0+0x{MINUTES - 130} 70+0x5 0+0x125",  # a segment that waited its minute
     'gapura_agreements_ending{days="7"}': _steady(0),
     'gapura_maintenance{by="order"}': _steady(0),
     'gapura_reconciliation_runs{state="failed"}': _steady(1),
@@ -111,6 +112,7 @@ ILLNESSES: Mapping[tuple[str, ...], list[Mapping[str, str | None]]] = {
         {"gapura_backup_finished_timestamp_seconds": _steady((MINUTES - 40 * 60) * 60)},
         {"gapura_backup_finished_timestamp_seconds": None},
     ],
+    ("GapuraArchiveLate",): [{"gapura_archive_late_seconds": f"0+0x{MINUTES - 60} 60+60x59"}],
     ("GapuraReplicaPassedOver",): [{_EVENT % "reports:read_from": _ONE_MORE_EVENT}],
     ("GapuraDiskFull",): [{"gapura_disk_free_bytes": _until_late(6e11, 9e10)}],
     ("GapuraCertificateEnding",): [
@@ -132,6 +134,7 @@ ILLNESSES: Mapping[tuple[str, ...], list[Mapping[str, str | None]]] = {
     # What is no illness: failures while partners know that we are closed, and little that was asked.
     (): [
         {},
+        {"gapura_archive_late_seconds": None},  # SQLite, or a server whose log something else archives
         {_FAILING: _faster_late(0, 30), 'gapura_maintenance{by="order"}': _until_late(0, 1)},
         {
             _ELIGIBILITY % "eligible": _steady(0),

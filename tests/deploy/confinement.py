@@ -1,9 +1,9 @@
 """Starts a program under the limits that a systemd unit sets, where no systemd runs.
 
 `python confinement.py UNIT PROGRAM ...`, as root only. It reads the unit, so that what is tried is what is
-shipped: its system call filter, its address families, no memory that is writable and executable, no
-capabilities, a read-only file system but for `CONFINED_HOME`, a /proc of processes alone. What systemd does
-besides (users, control groups, devices, clock) is not tried.
+shipped: its system call filter, its address families, no name spaces, no memory that is writable and
+executable, no capabilities, users and devices of its own, a read-only file system but for `CONFINED_HOME`, a
+/proc of processes alone. What systemd does besides (control groups, clock, realtime) is not tried.
 """
 
 from __future__ import annotations
@@ -20,8 +20,13 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_MDWE, _MDWE_REFUSE_EXEC_GAIN = 38, 65, 1
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
-_EQUAL = 4  # of libseccomp's comparisons
+_ALLOW, _REFUSE, _NOT_THERE = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+_EQUAL, _MASKED_EQUAL = 4, 7  # of libseccomp's comparisons
+# CLONE_NEWCGROUP, -UTS, -IPC, -USER, -PID, -NET, -NS: the flags are the first argument of these two.
+_NEW_NAME_SPACES = 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x00020000
+_BY_FLAGS = ("clone", "unshare")
+# What systemd leaves of /dev.
+_DEVICES = "null zero full random urandom tty"
 _INSIDE = "CONFINED_INSIDE"
 
 
@@ -62,18 +67,31 @@ def _calls_of(word: str) -> set[str]:
     return {call for member in members if member and member[0] != "#" for call in _calls_of(member)}
 
 
-def _step_inside() -> None:
+def _step_inside(unit: Path) -> None:
     """Come again in name spaces of our own, with nothing writable but the home, and no capability."""
     home = os.environ["CONFINED_HOME"]
     mounts = (
         f"mount --bind {home} {home} && mount -o remount,bind,ro / && "
         "umount -l /proc && mount -t proc -o subset=pid,hidepid=invisible proc /proc"
     )
-    drop = 'exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs "$@"'
+    if directive(unit, "PrivateDevices") == ["yes"]:
+        mounts += f" && {_own_devices(f'{home}/.devices')}"
+    users = "unshare --user --map-root-user " if directive(unit, "PrivateUsers") == ["yes"] else ""
+    drop = f'exec {users}setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs "$@"'
     own = [sys.executable, *sys.argv]
     os.environ |= {_INSIDE: "yes", "TMPDIR": home}
     limits = ["unshare", "--mount", "sh", "-ec", f"{mounts}; {drop}", "sh"]
     os.execvp(limits[0], [*limits, *own])  # noqa: S606 - it becomes the program
+
+
+def _own_devices(folder: str) -> str:
+    """A /dev of those that do nothing, and of the memory that processes share; made at `folder`, moved."""
+    return (
+        f"mkdir {folder} && mount -t tmpfs -o nosuid,noexec,mode=755 devices {folder} && "
+        f"for one in {_DEVICES}; do touch {folder}/$one && mount --bind /dev/$one {folder}/$one; done && "
+        f"mkdir {folder}/shm && mount --bind /dev/shm {folder}/shm && mount --move {folder} /dev && "
+        f"rmdir {folder}"
+    )
 
 
 def _filter_calls(unit: Path) -> None:
@@ -81,11 +99,19 @@ def _filter_calls(unit: Path) -> None:
     library.seccomp_init.restype = ctypes.c_void_p
     rules = ctypes.c_void_p(library.seccomp_init(_REFUSE))
     families = [getattr(socket, name) for name in directive(unit, "RestrictAddressFamilies")[0].split()]
+    confines = directive(unit, "RestrictNamespaces") == ["yes"]
     for call in system_calls(unit):
         number = library.seccomp_syscall_resolve_name(call.encode())
         if call == "socket":
             for family in families:
                 _check(library.seccomp_rule_add(rules, _ALLOW, number, 1, _Compared(0, _EQUAL, family, 0)))
+        elif confines and call in _BY_FLAGS:
+            none_new = _Compared(0, _MASKED_EQUAL, _NEW_NAME_SPACES, 0)
+            _check(library.seccomp_rule_add(rules, _ALLOW, number, 1, none_new))
+        elif confines and call == "clone3":  # its flags cannot be looked at: callers fall back to clone
+            _check(library.seccomp_rule_add(rules, _NOT_THERE, number, 0))
+        elif confines and call == "setns":
+            continue
         elif number >= 0:  # others are of other processors
             _check(library.seccomp_rule_add(rules, _ALLOW, number, 0))
     _check(library.seccomp_load(rules))
@@ -108,7 +134,7 @@ def _check(result: int) -> None:
 def _main() -> None:
     unit, program = Path(sys.argv[1]), sys.argv[2:]
     if _INSIDE not in os.environ:
-        _step_inside()
+        _step_inside(unit)
     c: Any = ctypes.CDLL(None, use_errno=True)
     _check(c.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     if directive(unit, "MemoryDenyWriteExecute") == ["yes"]:

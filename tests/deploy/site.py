@@ -26,8 +26,8 @@ import httpx
 import yaml
 from sqlalchemy import URL, make_url, text
 
-from gateway import demo
 from gateway.api.examples import TOUR
+from gateway.demo import stage
 from gateway.grants import SERVING
 from gateway.oauth.client import GatewayClient
 from gateway.settings import Settings, load_settings
@@ -144,7 +144,7 @@ class Site:
         context.load_cert_chain(*self.holder.write(self.folder, "partner"))
         http = httpx.Client(verify=context, trust_env=False, timeout=30)
         self._https.append(http)
-        key = demo.client_key_file(self.settings, STOP.consumer).read_text(encoding="utf-8")
+        key = stage.client_key_file(self.settings, STOP.consumer).read_text(encoding="utf-8")
         return GatewayClient(
             self.settings.issuer, STOP.consumer, json.loads(key), http, certificate_bound=True
         )
@@ -264,7 +264,7 @@ class _Building:
         migrating.gapura(*services()["migrate"]["command"])
         migrating.http.close()
         self.started.add("migrate")
-        demo.prepare(self.office().settings, 10, lambda _words: lambda _share: None, lambda _: None)
+        stage.prepare(self.office().settings, 10, lambda _words: lambda _share: None, lambda _: None)
 
     def replicate(self, conf: Mapping[str, str] | None) -> PostgresServer:
         """The replica; only then the primary waits for it, so that a promoted one waits for nobody."""

@@ -10,12 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
-from typer.main import get_command
 
-from gateway.cli import app
 from tests.conftest import empty_postgres_database
 from tests.deploy.alerting import ILLNESSES, scenarios
 from tests.living import LivingGateway, living_gateway
@@ -126,15 +123,6 @@ def test_every_metric_of_a_gateway_is_on_a_dashboard_or_in_an_alert(scraped: set
     named |= {name for rule in RULES for name in _named(rule["expr"])}
     unseen = {name for name in scraped - named if not name.endswith(("_sum", "_count", "_created"))}
     assert unseen == set()
-
-
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"`gapura ([a-z][a-z -]*[a-z])", RUNBOOK))))
-def test_a_command_of_the_runbook_is_one_that_there_is(command: str) -> None:
-    context = click.Context(get_command(app))
-    for word in (word for word in command.split() if not word.startswith("-")):
-        found = context.command.get_command(context, word)  # type: ignore[attr-defined]
-        assert found is not None, command
-        context = click.Context(found, parent=context)
 
 
 @needs_promtool

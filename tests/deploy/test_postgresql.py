@@ -17,9 +17,9 @@ import pytest
 from psycopg import errors
 from sqlalchemy import URL, make_url, text
 
-from gateway import demo
 from gateway.api.examples import TOUR
 from gateway.database import Database, metadata
+from gateway.demo import stage
 from gateway.errors import SettingsInvalid
 from gateway.grants import ERASING, REPORTING, SERVING, grant, grants
 from gateway.reconciliation.alone import alone
@@ -118,7 +118,7 @@ def site(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         owner = {"GAPURA_DATABASE_URL": _as_role(server, OWNER).render_as_string(hide_password=False)}
         LivingGateway(load_settings({"GAPURA_HOME": str(home), **owner})).gapura("migrate", "--grant")
         stocked = load_settings({"GAPURA_HOME": str(home), "GAPURA_DATABASE_URL": direct})
-        demo.prepare(stocked, 300, lambda _words: lambda _share: None, lambda _: None)
+        stage.prepare(stocked, 300, lambda _words: lambda _share: None, lambda _: None)
         secret = _secret_of(server, SERVING, password)
         with pgbouncer(bouncer, port, _as_role(server, SERVING), {SERVING: secret}):
             gateway = LivingGateway(load_settings(environment, port=free_port()))

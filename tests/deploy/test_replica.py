@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from sqlalchemy import func, insert, select, text
 
 from gateway.audit.tables import audit_entries, audit_shapes
 from gateway.database import Database
+from gateway.doctor.copies import examine_archive, examine_replica
 from gateway.errors import NotFound, StoreUnavailable
 from gateway.grants import REPORTING, SERVING, grant
 from gateway.lanes import Last, Procedure, open_lane
@@ -27,6 +29,7 @@ from gateway.replica import AsOf, Reports, open_reports
 from gateway.rights.history import Histories
 from gateway.rights.usage_report import usage_report
 from gateway.settings import load_settings
+from gateway.vitals.archive import ArchiveStanding, archive_standing
 from tests.deploy.servers import (
     PostgresServer,
     needs_servers,
@@ -40,6 +43,7 @@ from tests.gateway.rights.logged import ANI, Log
 pytestmark = needs_servers
 ROLES = Path(__file__).parents[2] / "deploy" / "postgresql" / "roles.sql"
 _SOON = {"wal_retrieve_retry_interval": "200ms"}
+_ARCHIVING = {"archive_mode": "on", "archive_command": "true"}
 BEGIN = datetime(2026, 11, 22, 3, tzinfo=UTC)
 PORT = text("SELECT inet_server_port()")
 
@@ -71,7 +75,7 @@ class Pair:
 def servers() -> Iterator[Pair]:
     with ExitStack() as stack:
         folder = stack.enter_context(throwaway_folder("replica"))
-        primary = stack.enter_context(postgres_server(folder / "primary"))
+        primary = stack.enter_context(postgres_server(folder / "primary", conf=_ARCHIVING))
         roles = shutil.copy(ROLES, folder / "primary")
         run(primary.folder, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(roles), primary.url())
         _ask_for_a_password(primary)
@@ -270,6 +274,73 @@ async def test_a_lane_reads_its_password_from_the_file_too(pair: Pair) -> None:
 
     with closing(Database(pair.report_url)) as database:
         assert await open_lane(database, "reports", writes=False)(counting()) >= 0
+
+
+def _said_of(pair: Pair, url: str, *, within_s: float = 60) -> str:
+    return " | ".join(f"{one.level}: {one.said}" for one in examine_replica(pair.serving, url, 60, within_s))
+
+
+def test_the_doctor_says_of_the_replica_whether_reports_can_be_read_there(pair: Pair) -> None:
+    said = _said_of(pair, pair.report_url)
+    assert re.search(r"good: \S+ follows, \d+\.\d\d s behind \| good: has the database's schema", said), said
+    pair.on_replica("SELECT pg_wal_replay_pause()")
+    _write(pair)
+    assert "notice: " in (late := _said_of(pair, pair.report_url, within_s=0.05))
+    assert "was still behind after 0.05 s" in late
+    pair.on_replica("SELECT pg_wal_replay_resume()")
+    assert "wrong: " in (promoted := _said_of(pair, pair.primary.url(SERVING, "gapura")))
+    assert "takes writes: it follows nobody" in promoted
+    pair.replica.stop("immediate")
+    away = _said_of(pair, pair.report_url)
+    assert away.startswith("notice: nobody answers at 127.0.0.1")
+    assert "for reports alone" not in away
+
+
+def test_the_doctor_tells_a_copy_of_another_server_from_a_replica(pair: Pair, postgres_server: str) -> None:
+    said = _said_of(pair, postgres_server)
+    assert said.startswith("wrong: ")
+    assert said.endswith("is a copy of another server")
+
+
+def _archive(pair: Pair, archive_command: str, *, when: Callable[[ArchiveStanding], bool]) -> ArchiveStanding:
+    """How the role that serves sees the archive, once it is so with this command."""
+    with psycopg.connect(pair.primary.url(dbname="gapura"), autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET archive_command = '{archive_command}'".encode())
+        connection.execute("SELECT pg_reload_conf()")
+        until = time.monotonic() + 60
+        while True:
+            # The archiver may hear of the command only after it has had a segment by the one before.
+            connection.execute("SELECT pg_logical_emit_message(true, 'test', 'something to archive')")
+            connection.execute("SELECT pg_switch_wal()")
+            time.sleep(0.1)
+            with pair.serving.reading() as reading:
+                standing = archive_standing(reading)
+            assert standing is not None
+            if when(standing):
+                return standing
+            assert time.monotonic() < until, standing
+
+
+def _keeps_up(standing: ArchiveStanding) -> bool:
+    return standing.waiting == 0 and not standing.is_failing
+
+
+def test_an_archive_that_stands_still_or_fails_is_late_and_one_that_keeps_up_is_not(pair: Pair) -> None:
+    assert _archive(pair, "true", when=_keeps_up).late_s == 0
+    # Without a command the server waits, tries nothing, and nothing fails.
+    still = _archive(pair, "", when=lambda one: one.waiting == 1)
+    assert (still.is_failing, still.late_s) == (False, still.idle_s)
+    failing = _archive(pair, "false", when=lambda one: one.is_failing)
+    assert failing.late_s == failing.idle_s > 0
+    assert "notice: the last try failed; the last file got into it " in _archive_said(pair)
+    assert _archive(pair, "true", when=_keeps_up).late_s == 0
+    assert _archive_said(pair).startswith("good: ")
+    with closing(Database(pair.replica.url(dbname="gapura"))) as replica, replica.reading() as connection:
+        assert archive_standing(connection) is None  # that is its primary's work
+
+
+def _archive_said(pair: Pair) -> str:
+    return " | ".join(f"{one.level}: {one.said}" for one in examine_archive(pair.serving))
 
 
 def test_a_replica_that_became_a_primary_is_no_longer_read(pair: Pair, reports: Reports) -> None:

@@ -24,7 +24,6 @@ import pytest
 from pyrage.x25519 import Identity
 from sqlalchemy import func, select
 
-from gateway import demo
 from gateway.audit.erasure import erase
 from gateway.audit.proofs import Checkpoint, VerifierKey
 from gateway.audit.signing import witness_key
@@ -37,6 +36,7 @@ from gateway.backup.restoring import find_way, restore_postgres
 from gateway.backup.sets import BackupFolder
 from gateway.backup.wal_archive import WalArchive
 from gateway.database import Database
+from gateway.demo import stage
 from gateway.grants import SERVING
 from gateway.installation import open_keys
 from gateway.oauth.client import GatewayClient
@@ -141,7 +141,7 @@ def _drilled(stack: ExitStack, folder: Path, server: PostgresServer, identity: I
     drill.identity.touch(mode=0o600)
     drill.identity.write_text(str(identity), encoding="ascii")
     drill.owner(server.port).gapura("migrate", "--grant")
-    demo.prepare(gateway.settings, 300, lambda _words: lambda _share: None, lambda _: None)
+    stage.prepare(gateway.settings, 300, lambda _words: lambda _share: None, lambda _: None)
     gateway.start()
     _live_and_die(stack, drill, server)
     yield drill
@@ -150,7 +150,7 @@ def _drilled(stack: ExitStack, folder: Path, server: PostgresServer, identity: I
 def _live_and_die(stack: ExitStack, drill: Drill, server: PostgresServer) -> None:
     witness = _witness(drill)
     https = [stack.enter_context(httpx.Client(trust_env=False, timeout=30)) for _ in range(CALLERS)]
-    clients = [demo.client_for(drill.settings, STOP.consumer, http) for http in https]
+    clients = [stage.client_for(drill.settings, STOP.consumer, http) for http in https]
     drill.pseudonyms = _pseudonyms(drill.gateway.client(STOP.consumer))
     callers = Callers(clients, patient=0)
     with callers:
@@ -276,7 +276,7 @@ def again(drill: Drill) -> Iterator[Drill]:
         drill.recovery_s["the log is proven"] = time.monotonic() - began
         drill.gateway.start()
         drill.old_token_said = drill.gateway.post(STOP.consumer, STOP.path, STOP.body).status_code
-        partner = demo.client_for(drill.settings, STOP.consumer, drill.gateway.http)
+        partner = stage.client_for(drill.settings, STOP.consumer, drill.gateway.http)
         assert _pseudonyms(partner) == drill.pseudonyms
         drill.recovery_s["the next answer"] = time.monotonic() - began
         yield drill

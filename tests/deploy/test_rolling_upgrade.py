@@ -11,10 +11,10 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from gateway import demo
 from gateway.api.examples import TOUR
 from gateway.audit.tables import audit_entries
 from gateway.database import Database
+from gateway.demo import stage
 from gateway.oauth.client import GatewayClient
 from gateway.settings import load_settings
 from tests.conftest import empty_postgres_database
@@ -60,7 +60,7 @@ def balancer(nodes: list[Node]) -> Iterator[Balancer]:
 
 
 def _partner(stocked: LivingGateway, balancer: Balancer) -> GatewayClient:
-    return demo.client_for(stocked.settings, STOP.consumer, httpx.Client(transport=balancer, timeout=60))
+    return stage.client_for(stocked.settings, STOP.consumer, httpx.Client(transport=balancer, timeout=60))
 
 
 def _wait(nodes: list[Node], status: str) -> None:

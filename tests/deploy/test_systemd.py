@@ -162,8 +162,9 @@ def test_a_confined_backup_is_made_beside_a_gateway_that_serves(gateway: LivingG
 
 
 _TRIED = """
-import json, mmap, os, socket
+import ctypes, json, mmap, os, socket
 import duckdb, pyarrow
+libc = ctypes.CDLL(None, use_errno=True)
 def refused(act):
     try: act()
     except OSError: return True
@@ -174,6 +175,10 @@ print(json.dumps({
     "memory to write and to run": refused(lambda: mmap.mmap(-1, 4096, prot=7)),
     "file elsewhere": refused(lambda: open("/var/tmp/gapura-was-here", "w")),
     "owner of a file": refused(lambda: os.chown(os.environ["CONFINED_HOME"], 1, 1)),
+    "users of its own": libc.unshare(0x10000000) == -1 and ctypes.get_errno() == 1,
+    "sight of other users": open("/proc/self/uid_map").read().split()[1:] == ["0", "1"],
+    "devices that do something": set(os.listdir("/dev"))
+        == {"null", "zero", "full", "random", "urandom", "tty", "shm"},
 }))
 """
 

@@ -15,7 +15,7 @@ import requests
 from requests_oauth2client import OAuth2Client, PrivateKeyJwt
 
 from gateway.api.examples import TOUR
-from gateway.demo import client_key_file
+from gateway.demo.stage import client_key_file
 from gateway.oauth.client import GatewayClient
 from tests.certificates import Authority, Issued
 from tests.living import LivingGateway, free_port, living_gateway
@@ -109,6 +109,45 @@ def test_an_independent_client_gets_its_answer_too(
         address = gateway.settings.mtls_origin + STOP.path
         answer = session.post(address, json=dict(STOP.body), auth=token, timeout=30)
     assert (answer.status_code, answer.json()["results"][0]["decision"]) == (200, "eligible")
+
+
+def _files(folder: Path, own: Issued, name: str) -> tuple[str, ...]:
+    certificate, key = own.write(folder, name)
+    authority, _ = SITE.root.write(folder, "site-authority")
+    return ("--cert", certificate, "--cert-key", key, "--cacert", authority)
+
+
+def test_the_command_that_asks_shows_the_certificate_for_its_token_and_for_its_question(
+    gateway: LivingGateway, client: GatewayClient, folder: Path
+) -> None:
+    question = ("--purpose", STOP.body["purpose"], "--programme", STOP.body["programme"])
+    subject = ("--nik", STOP.body["subjects"][0]["nik"])
+    ask = ("ask", "eligibility", "--as", client.client_id, *question, *subject)
+    said = json.loads(gateway.gapura(*ask, *_files(folder, HOLDER, "holder")))
+    assert said["results"][0]["decision"] == "eligible"
+    # As a file of its own, the way many authorities hand it out.
+    together = folder / "together.pem"
+    certificate, key = (Path(file).read_text(encoding="ascii") for file in HOLDER.write(folder, "apart"))
+    together.write_text(certificate + key, encoding="ascii")
+    authority, _ = SITE.root.write(folder, "site-authority")
+    alone = ("ask", "agreements", "--as", client.client_id, "--cert", str(together), "--cacert", authority)
+    assert json.loads(gateway.gapura(*alone))["agreements"]
+
+
+def test_the_command_that_asks_says_in_words_what_is_wrong_with_a_certificate(
+    gateway: LivingGateway, client: GatewayClient, folder: Path
+) -> None:
+    ask = ("ask", "agreements", "--as", client.client_id)
+    foreign = _files(folder, Authority("Partners").issue(client.client_id), "foreign")
+    assert "400 Bad Request with text/html" in gateway.gapura(*ask, *foreign, status=2)
+    holder = _files(folder, HOLDER, "holder")
+    assert "does not trust the certificate" in gateway.gapura(*ask, *holder[:4], status=2)
+    assert "expected a certificate and its private key" in gateway.gapura(
+        *ask, "--cert", holder[1], "--cert-key", foreign[3], status=2
+    )
+    assert "expected certificates in PEM" in gateway.gapura(*ask, "--cacert", holder[3], status=2)
+    assert "expected the certificate of this key" in gateway.gapura(*ask, *holder[2:4], status=2)
+    assert "invalid_request" in gateway.gapura(*ask, *holder[4:], status=2)
 
 
 def test_a_token_is_worth_nothing_with_another_certificate_or_with_none(

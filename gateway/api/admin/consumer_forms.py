@@ -10,7 +10,9 @@ from gateway.errors import BadInput
 from gateway.oauth.key_sets import MOST_KEYS
 from gateway.oauth.registration import Contact, KeyStanding, RegisteredKey, Registration, State
 
-ConsumerId = Annotated[str, Path(min_length=1, max_length=64, examples=["dinsos-jatim"])]
+# What an id may look like at all: printable, as ids are. PostgreSQL takes no text with a zero in it.
+CONSUMER_ID = r"^[\x21-\x7e]{1,64}$"
+ConsumerId = Annotated[str, Path(pattern=CONSUMER_ID, examples=["dinsos-jatim"])]
 IfMatch = Annotated[
     str, Header(description="The ETag of the consumer as you saw it.", examples=['"3"'], max_length=32)
 ]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.agreements.live import LivePolicies
-from gateway.api.admin.consumer_forms import ConsumerId
+from gateway.api.admin.consumer_forms import CONSUMER_ID, ConsumerId
 from gateway.api.admin.documentation import staff_route
 from gateway.api.admin.limits import UseOfAgreement, uses_now
 from gateway.api.admin.overview import ShareOut
@@ -28,8 +28,7 @@ _ONE = "/admin/v1/consumers/{consumer_id}"
 _MOST_IDS = 200
 _MOST_EXCHANGES = 100
 MEMBER_NAMES = frozenset({"id", "before", "limit"})
-# Printable, as ids are: PostgreSQL takes no text with a zero in it.
-_Id = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
+_Id = Annotated[str, Field(pattern=CONSUMER_ID)]
 
 
 class _Out(BaseModel):

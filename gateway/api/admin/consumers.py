@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from gateway.api.admin.consumer_forms import (
+    CONSUMER_ID,
     ConsumerId,
     ConsumerList,
     ConsumerSummary,
@@ -40,7 +41,8 @@ def consumer_router(store: ConsumerStore, check: StaffCheck) -> APIRouter:
     """The routes by which staff administer consumers. All of them block, so FastAPI runs them in threads."""
     router = APIRouter(tags=["consumers"])
     _reading_routes(router, store, check)
-    _proposing_routes(router, store, check)
+    _proposing_route(router, store, check)
+    _changing_routes(router, store, check)
     _settling_routes(router, store, check)
     _state_routes(router, store, check)
     return router
@@ -56,7 +58,9 @@ def _reading_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck) 
         state: State | None = None,
         sandbox: bool | None = None,
         waits: Annotated[bool | None, Query(description="Whether it waits for a second person.")] = None,
-        after: Annotated[str, Query(max_length=64, description="The `next` of the page before.")] = "",
+        after: Annotated[
+            str, Query(pattern=rf"^$|{CONSUMER_ID}", description="The `next` of the page before.")
+        ] = "",
         limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
     ) -> ConsumerList:
         """The consumers by id, page by page."""
@@ -77,7 +81,7 @@ def _reading_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck) 
         return answer(response, store.get(consumer_id), store.clock())
 
 
-def _proposing_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck) -> None:
+def _proposing_route(router: APIRouter, store: ConsumerStore, check: StaffCheck) -> None:
     @router.post(
         _PATH,
         status_code=201,
@@ -105,6 +109,8 @@ def _proposing_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck
         )
         return answer(response, proposed, store.clock())
 
+
+def _changing_routes(router: APIRouter, store: ConsumerStore, check: StaffCheck) -> None:
     @router.patch(
         _ONE,
         responses=problems(400, 401, 403, 404, 409, 415, 422),

@@ -49,6 +49,7 @@ class WitnessOut(_Told):
     added_at: datetime
     size: int | None
     at: datetime | None
+    withdrawn_at: datetime | None = Field(description="Since when nothing of it is accepted any more.")
 
 
 class LogKeyOut(_Told):

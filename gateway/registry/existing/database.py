@@ -15,9 +15,8 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy import exc as sqlalchemy_exc
 
+from gateway.database import patience
 from gateway.errors import SettingsInvalid, StoreUnavailable
-
-_CONNECT_TIMEOUT_S = 5
 
 
 def can_be_locked(url: URL) -> bool:
@@ -28,8 +27,9 @@ def can_be_locked(url: URL) -> bool:
 class ReadOnlyDatabase:
     """One engine and its one door. Thread-safe.
 
-    `statement_timeout_s` bounds a statement on PostgreSQL. Raises SettingsInvalid where the driver that the
-    URL asks for is not installed.
+    `statement_timeout_s` bounds a statement on PostgreSQL; a machine of which nothing is heard any more is
+    given up as soon as that of the gateway's own database, unless the URL says how soon. Raises
+    SettingsInvalid where the driver that the URL asks for is not installed.
     """
 
     def __init__(self, url: URL, *, statement_timeout_s: int = 30) -> None:
@@ -47,7 +47,7 @@ class ReadOnlyDatabase:
             url = url.difference_update_query(["options"])
             arguments = {
                 "options": f"{said if isinstance(said, str) else ' '.join(said)} {own}".strip(),
-                "connect_timeout": _CONNECT_TIMEOUT_S,
+                **patience(url),
             }
         try:
             # A driver's error would otherwise quote the parameters, and they are people's numbers.

@@ -255,6 +255,37 @@ def test_an_if_match_that_is_no_etag_of_a_consumer_is_refused(ani: httpx.Client,
     assert _refused(ani.patch(ONE, json={"name": "x", "reason": "x"}))[0] == 422
 
 
+def test_an_id_that_no_consumer_can_have_is_answered_in_words_wherever_one_is_asked_for(
+    office: Register,
+) -> None:
+    office.hire("budi", "author", "operator", "approver")
+    budi = office.signed_in("budi")
+    told = office.app().openapi()["paths"].items()
+    routes = [(method, path) for path, acts in told if "{consumer_id}" in path for method in acts]
+    assert len(routes) >= 10
+    for method, path in routes:
+        address = path.format(consumer_id="%00", kid="2026-11")
+        answer = budi.request(method, address, json={"reason": "x"}, headers={"If-Match": '"1"'})
+        assert _refused(answer)[0] == 422, (method, path)
+    for odd in ("%0A", "%7F", "%C3%A9", "%ED%A0%80", "a" * 65):
+        assert _refused(budi.get(f"{ALL}/{odd}"))[0] == 422, odd
+        assert _refused(budi.get(f"{ALL}?after={odd}"))[0] == 422, odd
+    assert _refused(budi.get(f"{ALL}/Zz_~!%25%27"))[0] == 404
+    assert _did(budi.get(ALL, params={"after": ""}))["total"] == 0
+
+
+def test_the_contract_says_what_an_id_may_look_like(office: Register) -> None:
+    said = [
+        parameter["schema"]["pattern"]
+        for operations in office.app().openapi()["paths"].values()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "consumer_id"
+    ]
+    assert len(said) >= 10
+    assert set(said) == {consumer_forms.CONSUMER_ID}
+
+
 @pytest.mark.parametrize("module", [consumer_forms, consumer_keys])
 def test_every_member_of_a_form_can_be_named_in_a_pointer(module: Any) -> None:
     forms = [

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from gateway.audit.checks import Check, LogChecks
 from gateway.audit.entry import act
 from gateway.audit.inclusion import check_standing
+from gateway.audit.ledger import accepted_witnesses
 from gateway.audit.log import add_entries
 from gateway.audit.overview import overview
-from gateway.audit.signing import log_key, witness_key
+from gateway.audit.signing import NoteKey, log_key, witness_key
 from gateway.audit.tables import audit_checks, audit_entries
-from gateway.audit.witnesses import accept_cosignatures, add_witness
+from gateway.audit.witnesses import accept_cosignatures, add_witness, withdraw_witness
 from gateway.database import Database
-from gateway.errors import Conflict
+from gateway.errors import BadInput, Conflict, NotFound
+from gateway.vitals.log import log_standing
 from tests.gateway.audit.logs import NOW, ORIGIN, RunningLog
 
 
@@ -107,6 +110,66 @@ def test_one_entry_is_checked_against_the_signed_root_and_its_witnesses(database
     assert checked.cosigned_by == ("saksi.example",)
     (seen,) = overview(database).witnesses
     assert (seen.name, seen.size, seen.at) == ("saksi.example", 20, NOW)
+
+
+def test_a_withdrawn_witness_is_trusted_until_it_was_withdrawn_and_no_longer(database: Database) -> None:
+    log = RunningLog(database)
+    sealed = log.write(20)
+    witness = witness_key("saksi.example", b"w" * 32)
+    add_witness(database, str(witness.verifier), actor="ani", reason="first", at=NOW)
+    assert accept_cosignatures(database, _cosigned_by(witness, log), NOW) == ["saksi.example"]
+    later = NOW + timedelta(hours=1)
+    assert withdraw_witness(database, "saksi.example", actor="budi", reason="bocor", at=later) == 20
+    # What came before stays: of the exchange, of the checkpoint, of the log's overview.
+    standing = log.ledger.find(sealed[6].entry.exchange_id)
+    assert standing is not None
+    assert check_standing(log.ledger, [log.key.verifier], standing).cosigned_by == ("saksi.example",)
+    (seen,) = overview(database).witnesses
+    assert (seen.size, seen.withdrawn_at) == (20, later)
+    assert log.ledger.witnesses() == []
+    assert [(one.key, one.withdrawn_at) for one in log.ledger.withdrawn_witnesses()] == [
+        (witness.verifier, later)
+    ]
+    # What comes afterwards does not count, whatever time a stolen key writes into it.
+    log.write(5, first=21)
+    with pytest.raises(BadInput, match="no good cosignature of a witness that is accepted"):
+        accept_cosignatures(database, _cosigned_by(witness, log), later)
+    assert log.ledger.recent_heads(1)[0][1] == ()
+    with database.reading() as connection:
+        assert log_standing(connection, later + timedelta(days=9)).uncosigned_s == {}
+        (said,) = [
+            json.loads(text)
+            for text in connection.execute(select(audit_entries.c.entry)).scalars()
+            if "witness.withdraw" in (text or "")
+        ]
+    told = (said["actor"], said["object"], said["reason"], said["cosigned_to"], said["key"])
+    assert told == ("budi", "saksi.example", "bocor", 20, str(witness.verifier))
+
+
+def test_a_withdrawal_is_for_good_and_of_a_witness_that_is_there(database: Database) -> None:
+    witness = witness_key("saksi.example", b"w" * 32)
+    with pytest.raises(NotFound, match="No witness is called"):
+        withdraw_witness(database, "saksi.example", actor="ani", reason="x", at=NOW)
+    add_witness(database, str(witness.verifier), actor="ani", reason="first", at=NOW)
+    assert withdraw_witness(database, "saksi.example", actor="ani", reason="x", at=NOW) is None
+    with pytest.raises(Conflict, match="withdrawn already"):
+        withdraw_witness(database, "saksi.example", actor="ani", reason="x", at=NOW)
+    with pytest.raises(Conflict, match="another key needs another name"):
+        add_witness(database, str(witness.verifier), actor="ani", reason="again", at=NOW)
+    renamed = witness_key("saksi.example/2", b"w" * 32)
+    with pytest.raises(Conflict, match="withdrawn under another name"):
+        add_witness(database, str(renamed.verifier), actor="ani", reason="again", at=NOW)
+    fresh = witness_key("saksi.example/2", b"x" * 32)
+    add_witness(database, str(fresh.verifier), actor="ani", reason="another key", at=NOW)
+    with database.reading() as connection:
+        assert accepted_witnesses(connection) == [fresh.verifier]
+
+
+def _cosigned_by(witness: NoteKey, log: RunningLog) -> str:
+    """The log's newest checkpoint with the witness's line, which says that it was made at NOW."""
+    head = log.ledger.head()
+    assert head is not None
+    return head.note + witness.line(head.note.partition("\n\n")[0].encode() + b"\n", NOW)
 
 
 def test_one_changed_entry_is_not_proven(database: Database) -> None:

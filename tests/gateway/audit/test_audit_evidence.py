@@ -146,6 +146,15 @@ def test_a_witness_cosigns_what_continues_and_the_gateway_shows_it(
     gateway.gapura("audit", *witness, *state, "--output", str(file))
     assert name in gateway.gapura("audit", "cosign", str(file))
 
+    withdrawn = gateway.gapura("audit", "withdraw-witness", name, "--as", "oka", "--reason", "B-2/2026")
+    assert f"Cosignatures of {name} are no longer accepted; those up to " in withdrawn
+    assert "answers 400" in gateway.gapura("audit", *witness, *state, status=1)
+    told = keys(gateway)
+    assert public not in told["witnesses"]
+    assert public in {one["key"] for one in told["withdrawn_witnesses"]}
+    note = gateway.http.get(f"{gateway.url}/log/checkpoint/{seen.size}").text
+    assert Checkpoint.parse(note).signed_by(VerifierKey.parse(public)), "what it cosigned stays cosigned"
+
 
 def test_erasure_leaves_the_hash_and_verify_says_under_an_order(gateway: LivingGateway) -> None:
     exchanges = [ask(gateway).json()["exchange_id"] for _ in range(2)]

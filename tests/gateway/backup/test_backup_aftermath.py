@@ -16,7 +16,7 @@ from gateway.audit.signing import cosigned, log_key, signed_checkpoint, witness_
 from gateway.audit.tables import audit_entries, audit_subjects
 from gateway.audit.transparency import TransparentLog, open_log
 from gateway.audit.verification import dump, verify
-from gateway.audit.witnesses import add_witness
+from gateway.audit.witnesses import add_witness, withdraw_witness
 from gateway.backup.aftermath import judge, missing_salts, next_name, record_restore
 from gateway.backup.later_log import lost_acts
 from gateway.database import Database
@@ -91,6 +91,9 @@ def test_a_cosignature_alone_is_enough_and_a_strangers_is_not(restored: Restored
     body = Checkpoint.parse(restored.head).body
     alone = cosigned(body.decode() + "\n", [WITNESS.line(body, NOW)])
     assert judge(restored.database, restored.log, [alone]).is_sound
+    withdraw_witness(restored.database, WITNESS.name, actor="a", reason="b", at=NOW)
+    with pytest.raises(BadInput, match="of a witness that was withdrawn, one with the log's own"):
+        judge(restored.database, restored.log, [alone])
     stranger = witness_key("stranger.example", b"x" * 32)
     for note in (
         cosigned(body.decode() + "\n", [stranger.line(body, NOW)]),

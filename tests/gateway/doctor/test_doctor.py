@@ -107,8 +107,11 @@ def test_a_gateway_that_is_well_is_found_well_and_nothing_is_changed(site: Livin
         "checkpoint",
         "agreements",
         "backup",
+        "replica",
     }
     assert looked_at <= {finding.about for finding in findings}
+    # A test's own server archives nothing, which is worth a look; SQLite has nothing to archive.
+    assert ("archive" in _about(findings, "notice")) == bool(expected)
     assert _contents(site.settings.home) == before
 
 
@@ -116,7 +119,7 @@ def test_a_database_that_is_away_is_wrong_and_what_it_hides_is_unknown(site: Liv
     url = f"postgresql://gapura_serving:{PASSWORD}@127.0.0.1:{free_port()}/gapura"
     findings = _findings(site, ask_sources=True, database_url=url)
     assert "nobody answers" in _said(findings, "database")
-    assert _about(findings, "unknown") >= {"schema", "log", "backup", "sources"}
+    assert _about(findings, "unknown") >= {"schema", "log", "backup", "archive", "replica", "sources"}
     assert "GiB free" in _said(findings, "disk")
     assert is_ill(findings)
     assert PASSWORD not in str(findings)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, make_url, select, text, update
 
 from connectors.base import Ambiguous, NotFound, Outcome, Record, Subject
-from gateway.database import Database
+from gateway.database import Database, patience
 from gateway.errors import StoreUnavailable
 from gateway.registry.connector import RegistryConnector
 from gateway.registry.existing.connector import ExistingRegistry, open_existing_registry
+from gateway.registry.existing.database import ReadOnlyDatabase
 from gateway.registry.existing.identity import PersonIds
 from gateway.registry.imports import import_registry
 from gateway.registry.synthetic import generate_people
@@ -179,6 +181,18 @@ async def test_nothing_can_be_written(
     with pytest.raises(StoreUnavailable), theirs._database.reading() as connection:
         connection.execute(text(statement))
     assert (await _record(theirs)).values["enrolments"] == ("PKH",)
+
+
+def test_a_lost_machine_is_waited_for_as_the_gateways_own_is_unless_the_url_says_how_long(
+    postgres_url: str,
+) -> None:
+    url = make_url(postgres_url).update_query_dict({"tcp_user_timeout": "3000"})
+    expected = {name: str(value) for name, value in patience(url).items()} | {"tcp_user_timeout": "3000"}
+    assert {"connect_timeout", "keepalives_idle"} < expected.keys()
+    theirs = ReadOnlyDatabase(url)
+    with closing(theirs), theirs.reading() as connection:
+        parameters = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+        assert expected.items() <= parameters.items()
 
 
 _SPOILT = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway import demo
 from gateway.database import Database
+from gateway.demo import stage
 from gateway.registry.personas import PERSONAS
 from gateway.settings import load_settings
 from tests.gateway.registry.another_dtks import copy_registry, mapping_text, write_mapping
@@ -32,7 +32,7 @@ def _served(settings_file: Path | None, home: Path, url: str) -> LivingGateway:
 def test_the_decisions_are_the_same_and_a_pseudonym_finds_its_person(tmp_path: Path) -> None:
     url, theirs = f"sqlite:///{tmp_path / 'gapura.db'}", f"sqlite:///{tmp_path / 'theirs.db'}"
     ours = _served(None, tmp_path, url)
-    demo.prepare(ours.settings, 200, lambda _words: lambda _share: None, lambda _: None)
+    stage.prepare(ours.settings, 200, lambda _words: lambda _share: None, lambda _: None)
     ours.start()
     try:
         expected = _decisions(ours)
