@@ -160,7 +160,7 @@ def build_services(
         settings=settings,
         database=database,
         keys=keys,
-        store=PolicyStore(database, clock, lambda: provided),
+        store=PolicyStore(database, clock, lambda: provided, policies.reader),
         policies=policies,
         **asked._asdict(),
         consumers=consumers,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.agreements.judging import candidate
 from gateway.agreements.lifecycle import Version
 from gateway.agreements.reading import PolicyReader
-from gateway.agreements.rows import texts_in_force
+from gateway.agreements.rows import texts_asked_by, texts_beside, texts_in_force
 from gateway.errors import Conflict
 from policies.agreement import Agreement, AgreementBook
 from policies.dictionary import Text
@@ -60,9 +60,18 @@ class Books:
         return today if self.agreement is None else max(today, self.agreement.valid_from)
 
 
-def both_books(connection: Connection, reader: PolicyReader, version: Version) -> Books:
-    """The two books of a version. Raises DoesNotLoad, and PolicyError if those in force do not load."""
-    texts = texts_in_force(connection)
+def both_books(
+    connection: Connection, reader: PolicyReader, version: Version, asking: str | None = None
+) -> Books:
+    """The two books of a version. Raises DoesNotLoad, and PolicyError if those in force do not load.
+
+    They hold what bears upon the questions of `asking`, a consumer; of everybody where it is None.
+    """
+    if version.kind == "agreement":
+        written, named = (version.text, version.cases), [asking] if asking else []
+        texts = texts_beside(connection, version.kind, version.name, *written, asking=named)
+    else:
+        texts = texts_in_force(connection) if asking is None else texts_asked_by(connection, [asking])
     before = reader.book(texts)
     try:
         after = reader.book(candidate(version.kind, version.name, version.text, texts, version.cases))

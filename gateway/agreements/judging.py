@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.agreements.case_adjusting import Untrue, untrue_cases
@@ -15,6 +15,7 @@ from gateway.agreements.reading import (
     PolicyReader,
     PolicyTexts,
     case_problems,
+    problems_of_cases,
     same_but_for_number,
 )
 from policies.agreement import Agreement, AgreementBook
@@ -59,7 +60,7 @@ def judge(
     if provided is not None:
         problems += unprovided(version, before.dictionary if before is not None else {}, after, provided)
     if version.kind != "agreement":
-        return Judgement(opened, problems + _broken_cases(texts, after, waiting), (), None, same)
+        return Judgement(opened, problems + _broken_cases(version, texts, after, waiting), (), None, same)
     new = _of(after, version.name)
     assert new is not None  # noqa: S101 - it was put into the book under this id
     problems += unknown_regions(new.scope.regions, version.text, f"{version.name}.yaml")
@@ -177,21 +178,34 @@ def _misnumbered(version: Version, book: AgreementBook) -> Iterator[str]:
         )
 
 
-def _broken_cases(texts: PolicyTexts, book: AgreementBook, waiting: Mapping[str, bytes]) -> list[str]:
+def _broken_cases(
+    version: Version,
+    texts: PolicyTexts,
+    book: AgreementBook,
+    waiting: Mapping[str, bytes],
+) -> list[str]:
     """Cases of agreements in force that no longer hold under a changed dictionary or rule.
 
     Cases that wait in an agreement's open version will do in their place: a rule and the cases that it makes
     true could otherwise never come into force, neither of them being able to go first.
     """
     broken: list[str] = []
+    own = {one.id: one for one in book.agreements}
+    concerns = _concerned_by(version, book)
     for name, written in sorted(texts.agreements.items()):
-        if written.state != "active":
+        if written.state != "active" or not concerns(own[name]):
             continue
-        problems = case_problems(name, written.cases, book)
+        problems = problems_of_cases(own[name], written.cases, book)
         if problems and name in waiting:
-            problems = case_problems(name, waiting[name], book)
+            problems = problems_of_cases(own[name], waiting[name], book)
         broken += problems
     return broken
+
+
+def _concerned_by(version: Version, book: AgreementBook) -> Callable[[Agreement], bool]:
+    """Which agreements a version bears upon: of a rule those that may ask about its programme."""
+    rule = _rule(book, version.name) if version.kind == "programme" else None
+    return lambda one: rule is None or rule.programme in one.programmes
 
 
 def _of(book: AgreementBook, agreement_id: str) -> Agreement | None:

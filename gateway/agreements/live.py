@@ -36,6 +36,11 @@ class LivePolicies:
         return cls(database)
 
     @property
+    def reader(self) -> PolicyReader:
+        """The reader that knows the texts in force. It MUST NOT be given drafts: requests wait for it."""
+        return self._reader
+
+    @property
     def present(self) -> AgreementBook:
         """The book as last read: for what no request depends on."""
         return self._book

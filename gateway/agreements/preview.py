@@ -150,7 +150,7 @@ class Preview:
 
     def _prepare(self, version: Version, tried: Tried) -> tuple[Books, Asking]:
         with self._database.reading() as connection:
-            books = both_books(connection, self._reader, version)
+            books = both_books(connection, self._reader, version, tried.consumer)
         agreement = books.agreement
         consumer_id = tried.consumer or (agreement.consumer if agreement else None)
         if consumer_id is None:

@@ -52,9 +52,10 @@ class PolicyTexts:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What agreements are read against."""
+    """What agreements are read against; `words` stands for what their texts can name of it."""
 
     key: str
+    words: str
     dictionary: Mapping[str, Field]
     programmes: Mapping[str, ProgrammeRule]
 
@@ -106,7 +107,8 @@ class PolicyReader:
                 programmes[rule.programme] = rule
         if problems:
             raise PolicyError(problems)
-        return _Ground(key, dictionary, programmes)
+        words = repr([_sha256(texts.dictionary), sorted(programmes)])
+        return _Ground(key, words, dictionary, programmes)
 
     def _agreement(self, ground: _Ground, name: str, written: AgreementText) -> Agreement:
         agreement = self._parsed(ground, name, written.text)
@@ -127,7 +129,7 @@ class PolicyReader:
         return withdrawn_fields(old, agreement, ground.dictionary)
 
     def _parsed(self, ground: _Ground, name: str, text: bytes) -> Agreement:
-        key = (ground.key, name, _sha256(text))
+        key = (ground.words, name, _sha256(text))
         known = self._agreements.get(key)
         if known is None:
             known = parse_agreement(text, f"{name}.yaml", ground.dictionary, ground.programmes)
@@ -136,9 +138,11 @@ class PolicyReader:
 
     def _forget_all_but(self, ground: _Ground, agreements: list[Agreement]) -> None:
         """Drop what was read on another ground; on this one drafts that were tried are few."""
-        if self._ground is not None and self._ground.key != ground.key:
+        if self._ground is not None and self._ground.words != ground.words:
             self._agreements = {
-                key: one for key, one in self._agreements.items() if key[0] in {ground.key, self._ground.key}
+                key: one
+                for key, one in self._agreements.items()
+                if key[0] in {ground.words, self._ground.words}
             }
         self._ground = ground
         self._largest = max(self._largest, len(agreements))
@@ -148,14 +152,20 @@ class PolicyReader:
 
 def case_problems(agreement_id: str, cases: bytes, book: AgreementBook) -> list[str]:
     """What keeps the cases of one agreement of the book from holding; to have none is a problem."""
-    name = f"{agreement_id}.cases.yaml"
-    found = [one for one in book.agreements if one.id == agreement_id]
-    if not found:
+    found = next((one for one in book.agreements if one.id == agreement_id), None)
+    if found is None:
+        name = f"{agreement_id}.cases.yaml"
         return [f"{name}:1: expected an agreement beside it, got none, write one or remove it"]
+    return problems_of_cases(found, cases, book)
+
+
+def problems_of_cases(agreement: Agreement, cases: bytes, book: AgreementBook) -> list[str]:
+    """The same of an agreement that is at hand."""
+    name = f"{agreement.id}.cases.yaml"
     if not cases:
         return [f"{name}:1: expected cases that say what the agreement means, got none, write at least one"]
     try:
-        parsed = parse_cases(cases, name, found[0], book.dictionary)
+        parsed = parse_cases(cases, name, agreement, book.dictionary)
     except PolicyError as error:
         return error.problems
     return [problem for case in parsed for problem in run_case(case, book)]

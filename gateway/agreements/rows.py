@@ -20,6 +20,7 @@ from gateway.agreements.reading import AgreementText, PolicyTexts
 from gateway.agreements.tables import policy_acts, policy_epoch, policy_listing, policy_versions
 from gateway.civil_day import wib
 from gateway.errors import NotFound
+from gateway.oauth.tables import consumers
 from policies.agreement import State as BookState
 from policies.agreement import Suspension
 from policies.dictionary import Text
@@ -31,6 +32,11 @@ _IN_BOOK: Mapping[State, BookState] = {"active": "active", "suspended": "suspend
 _ASKING = re.compile(rb"""consumer["']?:\s*["']?([a-z0-9-]+)""")
 
 
+def consumer_names(connection: Connection) -> Mapping[str, str]:
+    """What each registered consumer is called, by id."""
+    return {row.id: row.name for row in connection.execute(select(consumers.c.id, consumers.c.name))}
+
+
 def texts_in_force(connection: Connection) -> PolicyTexts:
     """What is active, and of agreements what was last in force: its refusals name how it ended.
 
@@ -39,19 +45,32 @@ def texts_in_force(connection: Connection) -> PolicyTexts:
     return _texts(connection, true())
 
 
-def texts_beside(connection: Connection, kind: Kind, name: str, *written: bytes) -> PolicyTexts:
+def texts_beside(
+    connection: Connection, kind: Kind, name: str, *written: bytes, asking: Iterable[str] = ()
+) -> PolicyTexts:
     """What of that bears upon texts of one policy, of which some are agreements' and others cases.
 
-    On an agreement only those of the same consumer, and of the consumers whom its cases have ask: with ten
-    thousand in force the others need not be read. On rules and on the dictionary everything bears.
+    On an agreement only those of the same consumer, of the consumers whom its cases have ask, and of those
+    who are `asking`: with ten thousand in force the others need not be read. On rules and on the dictionary
+    everything bears.
     """
     if kind != "agreement":
         return texts_in_force(connection)
-    asking = {found.decode() for text in written for found in _ASKING.findall(text)}
-    named = asking.union(filter(None, (facts_of(text).consumer for text in written)))
-    listed = policy_listing.c
-    theirs = select(listed.name).where(listed.kind == "agreement", listed.consumer.in_(sorted(named)))
-    return _texts(connection, _agreement(or_(_TABLE.name == name, _TABLE.name.in_(theirs))))
+    named = {found.decode() for text in written for found in _ASKING.findall(text)}.union(asking)
+    named.update(filter(None, (facts_of(text).consumer for text in written)))
+    return _texts(connection, _agreement(or_(_TABLE.name == name, _of_consumers(named))))
+
+
+def texts_compared(connection: Connection, kind: Kind, name: str, *written: bytes) -> PolicyTexts:
+    """What bears upon how texts of one policy differ: how rules and fields do, no agreement says."""
+    if kind == "agreement":
+        return texts_beside(connection, kind, name, *written)
+    return texts_of_agreements(connection, ())
+
+
+def texts_asked_by(connection: Connection, consumers: Iterable[str]) -> PolicyTexts:
+    """The dictionary and the rules in force, and the agreements of these consumers."""
+    return _texts(connection, _agreement(_of_consumers(consumers)))
 
 
 def texts_of_agreements(connection: Connection, names: Sequence[str]) -> PolicyTexts:
@@ -64,6 +83,12 @@ def agreements_in_force(connection: Connection) -> Sequence[str]:
     listed = policy_listing.c
     inside = (listed.kind == "agreement", listed.state.in_(sorted(_IN_BOOK)))
     return connection.execute(select(listed.name).where(*inside).order_by(listed.name)).scalars().all()
+
+
+def _of_consumers(consumers: Iterable[str]) -> ColumnElement[bool]:
+    listed = policy_listing.c
+    theirs = select(listed.name).where(listed.kind == "agreement", listed.consumer.in_(sorted(consumers)))
+    return _TABLE.name.in_(theirs)
 
 
 def _agreement(which: ColumnElement[bool]) -> ColumnElement[bool]:

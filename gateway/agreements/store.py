@@ -38,6 +38,7 @@ from gateway.agreements.listing import Listed, Wanted, page_of
 from gateway.agreements.provided import AskProvided, not_known
 from gateway.agreements.reading import PolicyReader, own_number
 from gateway.agreements.refused import ChangedMeanwhile, ConditionsUnmet
+from gateway.agreements.remembered import Remembered
 from gateway.agreements.tables import policy_acts, policy_versions
 from gateway.audit.documents import add_document
 from gateway.audit.entry import act as act_entry
@@ -45,7 +46,6 @@ from gateway.audit.log import BLIND_BYTES, add_entries
 from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.errors import NotFound
-from gateway.oauth.tables import consumers
 from gateway.staff.roles import INSTALLATION, Staff
 from policies.agreement import AgreementBook
 from policies.dictionary import Text
@@ -69,15 +69,21 @@ class PolicyStore:
     """Versions and acts. Blocks; use it in a thread. Safe to use from every worker.
 
     `provided` says which fields the gateway's sources have, so that nothing comes into force with which the
-    next start would fail.
+    next start would fail. `in_force` is a reader that knows what is in force already.
     """
 
-    def __init__(self, database: Database, clock: Clock, provided: AskProvided = not_known) -> None:
-        self._database = database
-        self._clock = clock
-        self._provided = provided
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        provided: AskProvided = not_known,
+        in_force: PolicyReader | None = None,
+    ) -> None:
+        self._database, self._clock, self._provided = database, clock, provided
         self._reader = PolicyReader()
+        self._in_force = in_force or self._reader
         self._known: tuple[int, AgreementBook] | None = None
+        self._judged = Remembered[Judgement](4)
 
     def seed(self, folder: Path) -> bool:
         """Put a folder of policies into force if the store is empty; whether it was.
@@ -103,7 +109,7 @@ class PolicyStore:
             # The epoch first: texts that are newer than it are read again, never missed.
             epoch, known = rows.epoch_of(connection), self._known
             if known is None or known[0] != epoch:
-                known = self._known = epoch, self._reader.book(rows.texts_in_force(connection))
+                known = self._known = epoch, self._in_force.book(rows.texts_in_force(connection))
         return known[1]
 
     def book_of(self, *agreements: str) -> AgreementBook:
@@ -159,7 +165,7 @@ class PolicyStore:
     def consumers(self) -> frozenset[str]:
         """The ids of the consumers that are registered, those disabled among them."""
         with self._database.reading() as connection:
-            return frozenset(_consumer_names(connection))
+            return frozenset(rows.consumer_names(connection))
 
     def judge(self, version: Version) -> Judgement:
         """What would be if `version` counted now."""
@@ -303,17 +309,21 @@ class PolicyStore:
             return version
 
     def _judge(self, connection: Connection, version: Version) -> Judgement:
-        texts = rows.texts_beside(connection, version.kind, version.name, version.text, version.cases)
-        # Only what changes under agreements can break the cases of others.
+        names, provided = rows.consumer_names(connection), self._provided()
         waiting = {} if version.kind == "agreement" else rows.cases_in_waiting(connection)
-        names = _consumer_names(connection)
-        return judge(version, texts, self._reader, names, waiting, self._provided())
+
+        def judged() -> Judgement:
+            texts = rows.texts_beside(connection, version.kind, version.name, version.text, version.cases)
+            return judge(version, texts, self._reader, names, waiting, provided)
+
+        # Of a rule it takes seconds with ten thousand agreements, and each look at a draft asks it anew.
+        return self._judged((rows.epoch_of(connection), version, names, waiting, provided), judged)
 
     def _difference(
         self, connection: Connection, kind: Kind, name: str, old: bytes | None, new: bytes
     ) -> Difference:
-        texts = rows.texts_beside(connection, kind, name, *filter(None, (old, new)))
-        names = _consumer_names(connection)
+        texts = rows.texts_compared(connection, kind, name, *filter(None, (old, new)))
+        names = rows.consumer_names(connection)
         return difference(kind, name, old, new, texts, self._reader, names)
 
     def _refuse_unmet(
@@ -339,10 +349,6 @@ class PolicyStore:
         """One act at a time over all nodes: what it is judged by must not change under it."""
         if not self._database.is_sqlite:
             connection.execute(text("LOCK TABLE policy_versions IN EXCLUSIVE MODE"))
-
-
-def _consumer_names(connection: Connection) -> Mapping[str, str]:
-    return {row.id: row.name for row in connection.execute(select(consumers.c.id, consumers.c.name))}
 
 
 def _record(

@@ -13,7 +13,18 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, true, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    any_,
+    bindparam,
+    func,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gateway.audit.listing import ANSWERED, Listed
@@ -154,7 +165,7 @@ def _of_all(
     """The newest entries, as they come, that are of these facets."""
     chosen: Select[Any] = (
         select(audit_listed.c.sequence)
-        .where(*_within(since, end), audit_listed.c.facet.in_(_many(connection, facets)))
+        .where(*_within(since, end), _any_of(connection, facets))
         .order_by(*_NEWEST_FIRST)
         .limit(limit)
     )
@@ -193,6 +204,14 @@ def _of_each(
             .order_by(found.c.at.desc(), found.c.sequence.desc())
         )
     return list(connection.execute(chosen.limit(limit)).scalars())
+
+
+def _any_of(connection: Connection, facets: Sequence[int]) -> ColumnElement[bool]:
+    """Whether an entry is of one of the facets."""
+    if connection.dialect.name == "sqlite":
+        return audit_listed.c.facet.in_(_many(connection, facets))
+    # Of an array PostgreSQL looks each entry up as it reads the index; rows it would join with every entry.
+    return audit_listed.c.facet == any_(bindparam("facets", list(facets), ARRAY(BigInteger)))
 
 
 def _many(connection: Connection, facets: Sequence[int]) -> Select[Any]:

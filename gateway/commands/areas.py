@@ -40,39 +40,45 @@ _AcceptShrink = Annotated[
     ),
 ]
 _Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], show_default=False)]
+_MapSource = Annotated[
+    str,
+    typer.Argument(
+        metavar="big|FILE",
+        help="`big`: the map server of sources.toml, else BIG's own; or a .geojson or .geojson.gz.",
+        show_default=False,
+    ),
+]
+_EditionOption = Annotated[
+    str, typer.Option(help="The state of the country, such as big-2025.", show_default=False)
+]
+_LastDay = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; default: until a later edition.")
+]
+_Within = Annotated[
+    str | None, typer.Option(help="Only what lies in this region, such as 35; its rest stays.")
+]
+_Rejects = Annotated[
+    Path | None,
+    typer.Option(help="Where to list features not taken; default GAPURA_HOME/areas-rejected.csv."),
+]
+_SourcesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--file", help="The sources.toml to use; default GAPURA_SOURCES or GAPURA_HOME/sources.toml."
+    ),
+]
 
 
 @app.command("import")
 def import_map(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="big|FILE",
-            help="`big`: the map server of sources.toml, else BIG's own; or a .geojson or .geojson.gz.",
-            show_default=False,
-        ),
-    ],
+    source: _MapSource,
     level: _LevelOption,
-    edition: Annotated[
-        str, typer.Option(help="The state of the country, such as big-2025.", show_default=False)
-    ],
+    edition: _EditionOption,
     valid_from: _Day,
-    valid_until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; default: until a later edition.")
-    ] = None,
-    within: Annotated[
-        str | None, typer.Option(help="Only what lies in this region, such as 35; its rest stays.")
-    ] = None,
-    rejects: Annotated[
-        Path | None,
-        typer.Option(help="Where to list features not taken; default GAPURA_HOME/areas-rejected.csv."),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file", help="The sources.toml to use; default GAPURA_SOURCES or GAPURA_HOME/sources.toml."
-        ),
-    ] = None,
+    valid_until: _LastDay = None,
+    within: _Within = None,
+    rejects: _Rejects = None,
+    file: _SourcesFile = None,
     accept_shrink: _AcceptShrink = False,
 ) -> None:
     """Bring one level of an edition into the store, from a map server or a file.
@@ -106,8 +112,13 @@ def import_map(
             if rejects.exists():
                 sys.stderr.write(f"What was rejected, one by one: {rejects}\n")
             raise
+    _print_imported(report, f"{level} of edition {edition}", rejects)
+
+
+def _print_imported(report: ImportReport, layer: str, rejects: Path) -> None:
+    """What the import of a layer came to, and how it stands beside the registry's regions."""
     print(
-        f"{level} of edition {edition}: {report.read} features read; {report.new} areas new, "
+        f"{layer}: {report.read} features read; {report.new} areas new, "
         f"{report.changed} changed, {report.unchanged} unchanged, {report.gone} gone."
     )
     _print_rejected(report.rejected, report.kept, rejects)

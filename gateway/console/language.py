@@ -81,14 +81,15 @@ class Speech:
         if not value:
             return NONE
         when = value if isinstance(value, date) else date.fromisoformat(value[:10])
-        return dates.format_date(when, "d MMM y", locale=self._locale)
+        return _unbroken(dates.format_date(when, "d MMM y", locale=self._locale))
 
     def moment(self, value: str | datetime | None) -> str:
         """A moment (ISO 8601 with zone, UTC without) in Jakarta's time; a dash for None."""
         if not value:
             return NONE
         when = _moment(value).astimezone(_ZONE)
-        return f"{dates.format_datetime(when, 'd MMM y HH.mm', locale=self._locale)} {_ZONE_NAME}"
+        day = _unbroken(dates.format_date(when, "d MMM y", locale=self._locale))
+        return f"{day} {_unbroken(f'{when:%H.%M} {_ZONE_NAME}')}"
 
     def ago(self, value: str | datetime | None, now: datetime | None = None) -> str:
         """How long ago a moment was, or how far off it is, roughly; a dash for None."""
@@ -130,6 +131,11 @@ def _translations(language: Language) -> NullTranslations:
     write_mo(compiled, whole)
     compiled.seek(0)
     return Translations(compiled)
+
+
+def _unbroken(text: str) -> str:
+    """A text that a narrow column keeps on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _moment(value: str | datetime) -> datetime:

@@ -66,6 +66,7 @@ _ACTS: Mapping[str, str] = {
     "reconciliation.paused": N_("Reconciliation paused"),
     "reconciliation.resumed": N_("Reconciliation resumed"),
     "reconciliation.submitted": N_("Reconciliation submitted"),
+    "reversal.approved": N_("Reversal of pseudonyms approved"),
     "reversal.performed": N_("Pseudonyms led back to people"),
     "reversal.refused": N_("Reversal of pseudonyms refused"),
     "reversal.requested": N_("Reversal of pseudonyms asked for"),
@@ -92,6 +93,7 @@ _ACTS: Mapping[str, str] = {
     "staff.token_revoked": N_("API token revoked"),
     "staff.unlocked": N_("Account unlocked"),
     "witness.add": N_("Witness added"),
+    "witness.withdraw": N_("Witness withdrawn"),
 }
 # Acts by how their names begin, for a search.
 _FAMILIES: Mapping[str, str] = {
@@ -141,11 +143,12 @@ LOG_WORDS: Mapping[str, Mapping[str, str]] = {
     "staff_acts": _FAMILIES,
     "actor": {
         "installation@console": N_("on the machine"),
+        "installation": N_("on the machine"),
         "unknown": N_("unknown"),
         "limits": N_("the gateway itself"),
     },
     # What the gateway itself writes down as the reason of an act.
-    "own_reason": {"first start": N_("first start of the gateway")},
+    "own_reason": {"first start": N_("first start of the gateway"), "the demo": N_("beginning of the demo")},
     "check": {
         "running": N_("Running"),
         "sound": N_("Sound"),
@@ -190,6 +193,24 @@ LOG_WORDS: Mapping[str, Mapping[str, str]] = {
         "pseudonym": N_("as a pseudonym"),
     },
     "refusal": _REFUSALS,
+    "incident_waits": {
+        "people": N_("The people concerned have not been told yet."),
+        "authority": N_("The authority has not been told yet."),
+    },
+    "reversal_state": {
+        "requested": N_("waits for approval"),
+        "approved": N_("approved, to be performed"),
+        "refused": N_("refused"),
+        "performed": N_("performed"),
+        "lapsed": N_("lapsed unused"),
+    },
+    # As UU 27/2022 names them.
+    "reversal_basis": {
+        "court_order": N_("Order of a court, or a request for law enforcement (art. 15)"),
+        "breach_notice": N_("Telling people of a failure to protect their data (art. 46)"),
+        "subject_request": N_("Request of the person concerned (arts 5 to 13)"),
+        "vital_interest": N_("Vital interest of the person (art. 20 (2) d)"),
+    },
     "source_standing": {
         "up": N_("Answers"),
         "down": N_("Down"),

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.console.asking import ApiProblem
 from gateway.console.language import LANGUAGES, NAMES, NONE, Language, speech
+from gateway.console.policy_mistakes import mistake_told
 from gateway.console.released import released
 from gateway.console.words import WORDS
 
@@ -106,6 +107,7 @@ def _environment(language: Language) -> Environment:
         "lasting": spoken.lasting,
         "told": spoken.told,
         "word": lambda value, of: spoken.say(WORDS[of].get(value, str(value))),
+        "mistake": lambda sentence: mistake_told(spoken, sentence),
         "released": lambda form: released(spoken, form),
         "listed": lambda values, glue=", ": _listed(values, glue),
     }

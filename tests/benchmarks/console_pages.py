@@ -25,8 +25,8 @@ from pathlib import Path
 
 import httpx
 
-from gateway import demo_staff
 from gateway.database import Database
+from gateway.demo import staff
 from gateway.migrations import migrate
 from gateway.settings import Settings, load_settings
 from tests.benchmarks.audit_growth import benchmark_url
@@ -77,7 +77,7 @@ def main() -> None:
         if not known:
             fill(gateway.settings, given.agreements, given.entries, given.findings)
             (home / "filled").touch()
-        passwords = {one.id: password for one, password in demo_staff.sign_ins(gateway.settings)}
+        passwords = {one.id: password for one, password in staff.sign_ins(gateway.settings)}
         began = time.perf_counter()
         gateway.process = _served(gateway.settings)
         print(f"ready after {time.perf_counter() - began:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
@@ -245,8 +245,8 @@ def _agreement_pages(operator: Browser) -> Iterator[str]:
     yield f"{here}/versions/{one['in_force']}"
     yield from (f"{api}{version}", f"{api}{version}/matrix", f"{api}{version}/terms", f"{api}/diff", api)
     yield from (
-        "/console/agreements/new",
-        "/console/agreements/dictionary",
+        "/console/agreements/_new",
+        "/console/agreements/_dictionary",
         "/console/programmes/pkh/versions/1",
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import httpx
 from joserfc.jwk import ECKey, JWKRegistry
 
-from gateway import demo
+from gateway.demo import stage
 from gateway.oauth.client import dpop_proof
 from tests.benchmarks.harness.bench import Asking, Bench
 from tests.benchmarks.harness.callers import CONSUMER, token_form, token_requests
@@ -99,7 +99,7 @@ def _asking(bench: Bench, caller: TokenCaller, url: str, watched: Watched) -> As
 
 
 def _key(gateway: LivingGateway) -> ECKey:
-    file = demo.client_key_file(gateway.settings, CONSUMER)
+    file = stage.client_key_file(gateway.settings, CONSUMER)
     key = JWKRegistry.import_key(json.loads(file.read_text(encoding="utf-8")))
     assert isinstance(key, ECKey)
     return key

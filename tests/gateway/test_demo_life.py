@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from gateway import demo, demo_life
 from gateway.agreements.store import PolicyStore
 from gateway.audit.tables import audit_checkpoints, audit_entries
 from gateway.civil_day import civil_day
 from gateway.database import Database
+from gateway.demo import life, stage
 from gateway.overview.counting import TrafficTotals
 from gateway.overview.traffic import traffic
 from gateway.overview.waiting import Waiting
@@ -26,11 +26,11 @@ NOW = datetime.now(UTC)
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = load_settings({"GAPURA_HOME": str(tmp_path_factory.mktemp("home"))}, port=free_port())
-    clock = demo_life.LifeClock(demo_life.begins(NOW))
-    demo.prepare(settings, 100, lambda _words: lambda _share: None, lambda _: None, clock)
-    assert not demo_life.has_lived(settings)
-    assert demo_life.live(settings, NOW, lambda _share: None) > 100
-    assert demo_life.has_lived(settings)
+    clock = life.LifeClock(life.begins(NOW))
+    stage.prepare(settings, 100, lambda _words: lambda _share: None, lambda _: None, clock)
+    assert not life.has_lived(settings)
+    assert life.live(settings, NOW, lambda _share: None) > 100
+    assert life.has_lived(settings)
     return settings
 
 
@@ -55,8 +55,8 @@ def test_entries_and_checkpoints_are_in_the_order_of_their_times_and_verify(
         )
     assert told == sorted(told)
     assert signed == sorted(signed)
-    assert demo_life.begins(NOW) <= told[0] < told[-1] <= NOW
-    assert len(signed) > demo_life.DAYS
+    assert life.begins(NOW) <= told[0] < told[-1] <= NOW
+    assert len(signed) > life.DAYS
     assert "agree with" in LivingGateway(lived).gapura("audit", "verify")
 
 
@@ -65,9 +65,9 @@ def test_every_day_of_the_month_and_every_hour_of_the_last_day_has_exchanges(dat
     while not totals.step():
         pass
     month, day = traffic(database, "30d", NOW), traffic(database, "24h", NOW)
-    assert sum(part.share.exchanges > 0 for part in month.parts) >= demo_life.DAYS - 4
+    assert sum(part.share.exchanges > 0 for part in month.parts) >= life.DAYS - 4
     assert sum(part.share.exchanges > 0 for part in day.parts) >= 20
-    assert len(month.consumers) == len(demo.CONSUMERS)
+    assert len(month.consumers) == len(stage.CONSUMERS)
     assert month.total.outcomes["answered"] > month.total.outcomes["refused"] > 0
     assert month.decisions["eligible"] > 0
 
@@ -76,12 +76,12 @@ def test_a_version_and_a_consumer_wait_and_an_agreement_ends_soon(database: Data
     approver = Staff("penyetuju", "Penyetuju", frozenset({"approver"}), "password")
     needs = {need.kind: need for need in Waiting(database, lambda: NOW)(approver)}
     assert (needs["policies_submitted"].yours, needs["consumers_waiting"].yours) == (1, 1)
-    assert [one.id for one in needs["agreements_ending"].named] == [demo_life.RELIEF]
+    assert [one.id for one in needs["agreements_ending"].named] == [life.RELIEF]
     store = PolicyStore(database, lambda: NOW)
-    relief = next(one for one in store.book().agreements if one.id == demo_life.RELIEF)
+    relief = next(one for one in store.book().agreements if one.id == life.RELIEF)
     assert relief.standing(civil_day(NOW)) == "active"
-    assert relief.valid_until == civil_day(NOW) + timedelta(days=demo_life.RELIEF_ENDS_IN_DAYS)
-    waiting = store.versions("agreement", demo_life.DRAFT)[0]
+    assert relief.valid_until == civil_day(NOW) + timedelta(days=life.RELIEF_ENDS_IN_DAYS)
+    waiting = store.versions("agreement", life.DRAFT)[0]
     judged = store.judge(waiting)
     assert (waiting.state, list(judged.problems)) == ("submitted", [])
     assert judged.change is not None

@@ -28,7 +28,6 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from sqlalchemy import select
 
-from gateway import demo
 from gateway.api.leaving import RECEIPT_HEADER
 from gateway.audit.entry import exchange_salt, message_hash
 from gateway.audit.proofs import check_consistency, open_checkpoint
@@ -36,6 +35,7 @@ from gateway.audit.tables import audit_entries, audit_leaves, audit_pending
 from gateway.audit.transparency import TransparentLog, open_log
 from gateway.audit.verification import verify
 from gateway.database import Database
+from gateway.demo import stage
 from gateway.keys import Keys
 from gateway.registry.personas import persona
 from gateway.settings import Settings, load_settings
@@ -95,7 +95,7 @@ class Crowd:
 
     def __post_init__(self) -> None:
         self._https = [httpx.Client(trust_env=False, timeout=30) for _ in range(CALLERS)]
-        self._clients = [demo.client_for(self.settings, "dinsos-jatim", http) for http in self._https]
+        self._clients = [stage.client_for(self.settings, "dinsos-jatim", http) for http in self._https]
 
     def ask_until_killed(self, callers: int) -> None:
         threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(callers)]
@@ -257,7 +257,7 @@ def _stocked(folder: Path, url: str) -> Settings:
     agreement.write_text(text, encoding="utf-8")
     environment = {"GAPURA_HOME": str(folder / "home"), "GAPURA_DATABASE_URL": url}
     settings = load_settings(environment, port=free_port(), policies=policies)
-    demo.prepare(settings, 10, lambda _words: lambda _share: None, lambda _: None)
+    stage.prepare(settings, 10, lambda _words: lambda _share: None, lambda _: None)
     return settings
 
 

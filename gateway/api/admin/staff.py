@@ -89,6 +89,7 @@ def staff_router(desk: StaffDesk) -> APIRouter:
     """The routes by which staff administer staff. All of them block, so FastAPI runs them in threads."""
     router = APIRouter(tags=["staff"])
     _reading_routes(router, desk.accounts, desk.check)
+    _adding_route(router, desk.accounts, desk.check)
     _role_routes(router, desk.accounts, desk.check)
     _state_routes(router, desk.accounts, desk.check)
     return router
@@ -110,7 +111,7 @@ def _reading_routes(router: APIRouter, accounts: StaffAccounts, check: StaffChec
         return _answer(response, accounts.get(staff_id))
 
 
-def _role_routes(router: APIRouter, accounts: StaffAccounts, check: StaffCheck) -> None:
+def _adding_route(router: APIRouter, accounts: StaffAccounts, check: StaffCheck) -> None:
     @router.post(
         "/admin/v1/staff",
         status_code=201,
@@ -122,14 +123,6 @@ def _role_routes(router: APIRouter, accounts: StaffAccounts, check: StaffCheck) 
         form: NewAccount, response: Response, staff: Annotated[Staff, Depends(check.requiring("operator"))]
     ) -> AccountSummary:
         """Register an account, with its roles as a proposal."""
-        if (form.oidc_issuer is None) != (form.oidc_subject is None):
-            raise BadInput(
-                Text(
-                    "Penyedia identitas dan subjek: isi keduanya, atau kosongkan keduanya.",
-                    "oidc_issuer and oidc_subject: expected both, or neither.",
-                )
-            )
-        identity = (form.oidc_issuer, form.oidc_subject or "") if form.oidc_issuer is not None else None
         added = accounts.add(
             staff,
             id=form.id,
@@ -137,10 +130,26 @@ def _role_routes(router: APIRouter, accounts: StaffAccounts, check: StaffCheck) 
             roles=frozenset(form.roles),
             reason=form.reason,
             email=form.email,
-            oidc=identity,
+            oidc=_identity_of(form),
         )
         return _answer(response, added)
 
+
+def _identity_of(form: NewAccount) -> tuple[str, str] | None:
+    """Whom an identity provider knows the account's person as; None where none does."""
+    if form.oidc_issuer is None and form.oidc_subject is None:
+        return None
+    if form.oidc_issuer is None or form.oidc_subject is None:
+        raise BadInput(
+            Text(
+                "Penyedia identitas dan subjek: isi keduanya, atau kosongkan keduanya.",
+                "oidc_issuer and oidc_subject: expected both, or neither.",
+            )
+        )
+    return form.oidc_issuer, form.oidc_subject
+
+
+def _role_routes(router: APIRouter, accounts: StaffAccounts, check: StaffCheck) -> None:
     @router.put(
         "/admin/v1/staff/{staff_id}/roles",
         responses=problems(400, 401, 403, 404, 409, 415, 422),

@@ -18,7 +18,7 @@ _DECISIONS = ("eligible", "ineligible", "unknown", "released", "not_found")
 _OTHER = "other"
 # Where each kind of need is dealt with, as a list; and one of them, by its id.
 _LISTS: Mapping[str, str] = {
-    "incidents": "/console/audit",
+    "incidents": "/console/audit/incidents",
     "sources_down": "/console/sources",
     "alarms": "/console/agreements",
     "policies_submitted": "/console/agreements?open_state=submitted",
@@ -27,8 +27,8 @@ _LISTS: Mapping[str, str] = {
     "consumers_waiting": "/console/consumers?waits=yes",
     "keys_waiting": "/console/consumers",
     "roles_waiting": "/console/settings",
-    "reversals_requested": "/console/audit",
-    "reversals_approved": "/console/audit",
+    "reversals_requested": "/console/audit/reversals",
+    "reversals_approved": "/console/audit/reversals",
     "likely_persons": "/console/reconciliations/likely-persons",
     "acceptance_rules": "/console/reconciliations/rules",
     "runs_stopped": "/console/reconciliations",
@@ -37,6 +37,7 @@ _LISTS: Mapping[str, str] = {
     "keys_ending": "/console/consumers",
 }
 _PAGES: Mapping[str, str] = {
+    "incidents": "/console/audit/incidents",
     "sources_down": "/console/sources",
     "alarms": "/console/agreements",
     "agreements_ending": "/console/agreements",
@@ -44,6 +45,8 @@ _PAGES: Mapping[str, str] = {
     "keys_waiting": "/console/consumers",
     "keys_ending": "/console/consumers",
     "roles_waiting": "/console/settings/staff",
+    "reversals_requested": "/console/audit/reversals",
+    "reversals_approved": "/console/audit/reversals",
     "runs_stopped": "/console/reconciliations/runs",
 }
 _TONES: Mapping[str, str] = {
@@ -121,7 +124,7 @@ def _place(kind: str, one: Mapping[str, Any]) -> str:
 def _name(visit: Visit, starts_at: str, span: str) -> str:
     """How a part of the range is called: an hour of the day, or a day, in Jakarta's time."""
     begins = datetime.fromisoformat(starts_at).astimezone(_WIB)
-    return f"{begins:%H.%M}" if span == "24h" else visit.speech.day(begins.date()).rsplit(" ", 1)[0]
+    return f"{begins:%H.%M}" if span == "24h" else visit.speech.day(begins.date()).rsplit(None, 1)[0]
 
 
 def _present(outcomes: Mapping[str, int]) -> list[str]:

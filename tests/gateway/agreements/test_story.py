@@ -90,7 +90,7 @@ def _conditions(answer: dict[str, Any]) -> list[str]:
 @pytest.fixture
 def story(tmp_path: Path, postgres_url: str) -> Iterator[Story]:
     with ExitStack() as stack:
-        gateway = stack.enter_context(living_gateway(tmp_path / "home", postgres_url, people=100, workers=2))
+        gateway = stack.enter_context(living_gateway(tmp_path / "home", postgres_url, workers=2))
         staff = {}
         for staff_id, secret in _enrolments(gateway.settings).items():
             browser = stack.enter_context(httpx.Client(base_url=gateway.url, trust_env=False, timeout=30))

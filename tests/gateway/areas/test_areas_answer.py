@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from gateway import demo
 from gateway.app import Services, build_services
 from gateway.areas.themes import Table, import_values
+from gateway.demo import stage
 from gateway.exchange import AskedSubject, Question
 from gateway.oauth.consumers import Consumer
 from gateway.registry.personas import persona
@@ -36,7 +36,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     released = "fields:\n  region_name: keep\n  disaster_risk: keep\n"
     agreement.write_text(text.replace("fields:\n", released, 1), encoding="utf-8")
     settings = load_settings({"GAPURA_HOME": str(home), "GAPURA_POLICIES": str(home / "policies")})
-    demo.prepare(settings, 10, lambda _words: lambda _share: None, lambda _: None)
+    stage.prepare(settings, 10, lambda _words: lambda _share: None, lambda _: None)
     built = build_services(settings)
     yield built
     built.close()

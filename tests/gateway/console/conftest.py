@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import demo_staff
+from gateway.demo import staff
 from tests.gateway.console.browsing import Browser
 from tests.living import LivingGateway, living_gateway
 
@@ -44,5 +44,5 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     home: Path = tmp_path_factory.mktemp("office")
     with ExitStack() as kept:
         gateway = kept.enter_context(living_gateway(home, f"sqlite:///{home / 'gapura.db'}"))
-        passwords = {one.id: password for one, password in demo_staff.sign_ins(gateway.settings)}
+        passwords = {one.id: password for one, password in staff.sign_ins(gateway.settings)}
         yield Office(gateway, passwords, kept)

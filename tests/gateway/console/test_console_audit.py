@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.gateway.console.browsing import Browser, Seen
 from tests.gateway.console.conftest import Office
 
 NEW_PASSWORD = "lima perahu di atas bukit"
+WIB = ZoneInfo("Asia/Jakarta")
 _CODE = re.compile(r"gpr_[A-Za-z0-9_-]{40,}")
 
 
@@ -140,6 +143,75 @@ def test_a_persons_history_needs_a_reason_and_names_nobody_in_an_address(office:
     _until(auditor, "/console/audit/acts?act=rights.history_read", "Permohonan 31/PDP/2026")
 
 
+def test_a_consumer_is_found_by_a_part_of_its_name_and_asked_back_where_several_fit(
+    office: Office, asked: str
+) -> None:
+    operator = office.browser("operator")
+    assert asked in operator.open("/console/audit?consumer=BPJS").html, "only one is called so"
+    several = operator.open("/console/audit?consumer=demo")
+    assert "Which consumer is meant?" in several.text
+    assert asked not in several.html
+    assert several.links["BPJS Kesehatan (demo)"] == "/console/audit?consumer=bpjs-kesehatan"
+    assert "No consumer has this" in operator.open("/console/audit?consumer=nobody+at+all").text
+    assert '<option value="dinsos-jatim">' in operator.open("/console/agreements/_new?consumer=jatim").html
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_incident_is_begun_counted_told_and_gone_from_what_needs_somebody(office: Office) -> None:
+    auditor = office.browser("penyetuju")
+    form = auditor.open("/console/audit/incidents/_new")
+    button, today = "Begin the incident and its clock", f"{datetime.now(WIB):%Y-%m-%dT00:00}"
+    typed = {"consumer_id": "bpjs-kesehatan", "first": today, "last": "x", "known_at": today}
+    refused = auditor.send(form, button, **typed, reason="ND 7/2026")
+    assert refused.status == 422
+    assert refused.form(button).fields["first"] == [today], "what was typed stays"
+    assert "A day and a time of day." in refused.text
+    now = f"{datetime.now(WIB):%Y-%m-%dT%H:%M:%S}"
+    begun = auditor.send(form, button, **{**typed, "last": now, "known_at": now}, reason="ND 7/2026")
+    assert "its clock is running" in begun.text
+    assert "People of whom something was told 1" in begun.text
+    assert "Decision for PBI-JK 1" in begun.text
+    assert begun.path.split("?")[0] in auditor.open("/console").html
+    letters = auditor.send(begun, "Write the notices", how="Berkas terkirim ke alamat yang salah.")
+    assert "KEGAGALAN PELINDUNGAN DATA PRIBADI" in letters.text
+    assert "Berkas terkirim ke alamat yang salah." in letters.text
+    people = auditor.send(begun, "Show the people's ids", reason="ND 7/2026")
+    assert "People of the registry: 1" in people.text
+    auditor.send(begun, "Note that the people were told", reason="ND 8/2026")
+    told = auditor.send(begun, "Note that the authority was told", reason="ND 9/2026")
+    assert "everybody told" in told.text
+    assert begun.path.split("?")[0] not in auditor.open("/console").html
+    assert begun.path.split("?")[0] in auditor.open("/console/audit/incidents").html
+
+
+def test_a_reversal_is_asked_for_approved_by_another_and_performed_once(office: Office) -> None:
+    asking, approver = office.browser("operator"), office.browser("penyetuju")
+    question = {"purpose": "pbi-jk-eligibility", "programme": "PBI-JK"}
+    subjects = [{"ref": "1", "nik": persona("eligible").nik}]
+    answer = office.gateway.post("bpjs-kesehatan", "/v1/eligibility", {**question, "subjects": subjects})
+    name = answer.json()["results"][0]["pseudonym"]
+    form, button = asking.open("/console/audit/reversals/_new"), "Ask for it; somebody else approves it"
+    typed = {"sector": "kesehatan", "pseudonyms": name, "legal_basis": "court_order", "reason": "ND 7/2026"}
+    refused = asking.send(form, button, **typed, reference="")
+    assert refused.form(button).fields["pseudonyms"] == [name], "what was typed stays"
+    page = asking.send(form, button, **typed, reference="PN 17/2026")
+    assert "Somebody else with the role Approver settles it" in page.text
+    address = page.path.split("?")[0]
+    assert address in approver.open("/console").html
+    assert not any(one.offers("Show who they are, this once") for one in page.forms)
+    approve = "Approve: the people behind 1 pseudonyms may be seen"
+    assert not any(one.offers(approve) for one in page.forms), "not whoever asked"
+    approved = approver.send(approver.open(address), approve, reason="sesuai penetapan")
+    assert "Only operator, who asked for it, can see them." in approved.text
+    wrong = asking.send(asking.open(address), "Show who they are, this once", pseudonyms="v1.kesehatan.x")
+    assert wrong.status == 409
+    shown = asking.send(asking.open(address), "Show who they are, this once", pseudonyms=name)
+    assert persona("eligible").nik in shown.text
+    assert name not in shown.html, "a person and the pseudonym never stand beside each other"
+    assert persona("eligible").nik not in asking.open(address).html, "told once"
+    assert office.browser("perancang").open(address).status == 403
+
+
 def test_the_log_is_for_those_who_answer_for_it(office: Office, asked: str) -> None:
     author = office.browser("perancang")
     for path in ("/console/audit", "/console/audit/acts", "/console/audit/log", "/console/settings/keys"):
@@ -180,7 +252,7 @@ def test_the_usage_report_is_read_by_semester_and_downloaded(office: Office) -> 
 
 def test_an_account_is_added_confirmed_by_another_disabled_and_enabled(office: Office) -> None:
     operator, approver = office.browser("operator"), office.browser("penyetuju")
-    form = operator.open("/console/settings/staff/new")
+    form = operator.open("/console/settings/staff/_new")
     button = "Register; the roles wait for a second person"
     wrong = operator.send(form, button, id="Budi!", name="Budi", roles=["author"], reason="ST 12")
     assert wrong.status == 400

@@ -141,7 +141,7 @@ def test_what_was_typed_outlives_the_session_and_is_done_only_when_it_is_sent_ag
 
 
 def test_a_form_that_is_sent_twice_is_done_once_and_answered_twice(office: Office) -> None:
-    form = office.browser("operator").open("/console/settings/staff/new")
+    form = office.browser("operator").open("/console/settings/staff/_new")
     typed: dict[str, str | list[str]] = {
         "id": "dua.kali",
         "name": "Dua Kali",
@@ -160,7 +160,7 @@ def test_a_form_that_is_sent_twice_is_done_once_and_answered_twice(office: Offic
 def test_every_page_tells_of_maintenance_and_nothing_can_be_changed_then(office: Office) -> None:
     browser = office.browser("operator")
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
-    form = browser.open("/console/settings/staff/new")
+    form = browser.open("/console/settings/staff/_new")
     office.gateway.gapura("maintenance", "on", "--until", until, "--reason", "uji")
     try:
         waited_until = time.monotonic() + 60

@@ -79,6 +79,35 @@ def test_axe_finds_nothing_on_a_screen_in_indonesian_and_it_fits_on_a_phone(
     assert wide <= 0, "the page itself must not scroll sideways"
 
 
+def test_axe_finds_nothing_on_an_incident_and_a_reversal(desk: Desk, phone: Desk) -> None:
+    """Made by the API as the page's own session, since nobody has one from the beginning."""
+    moments = {
+        "first": "2026-01-01T00:00:00Z",
+        "last": "2026-01-02T00:00:00Z",
+        "known_at": "2026-01-02T00:00:00Z",
+    }
+    incident = desk.post(
+        "/admin/v1/rights/incidents", {"consumer_id": "bpjs-kesehatan", "reason": "ND 7", **moments}
+    )
+    asked = {
+        "sector": "kesehatan",
+        "pseudonyms": ["x"],
+        "legal_basis": "court_order",
+        "reference": "PN 17",
+        "reason": "ND 7",
+    }
+    reversal = desk.post("/admin/v1/reversals", asked)
+    for address in (f"incidents/{incident['id']}", "incidents", f"reversals/{reversal['id']}", "reversals"):
+        for somebody, kind in ((desk, "en"), (phone, "phone")):
+            page = somebody.open(f"/console/audit/{address}")
+            somebody.picture(f"{address.split('/')[0]}-{len(address)}-{kind}")
+            assert somebody.barriers() == []
+            assert (
+                page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                <= 0
+            )
+
+
 @pytest.mark.parametrize("address", _ADDRESSES)
 def test_a_page_is_small_before_maps_and_charts(office: Office, address: str) -> None:
     """Counted as the browser gets it, without compression: proxies make it smaller still."""

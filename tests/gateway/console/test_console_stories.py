@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from gateway import demo_maps
 from gateway.database import Database
+from gateway.demo import maps
 from gateway.registry.personas import persona
 from gateway.sources.training import training_people
 from tests.gateway.console.chromium import Desk, chromium, needs_chromium
@@ -121,7 +121,7 @@ def test_a_reconciliation_is_started_watched_to_its_end_and_read_as_table_and_fi
 ) -> None:
     settings = office.gateway.settings
     database = Database(settings.effective_database_url)
-    demo_maps.lay_out_extract(settings, training_people(database, 1000))
+    maps.lay_out_extract(settings, training_people(database, 1000))
     database.close()
     operator = Desk(browser, office, language="en").sign_in("operator")
     page = operator.open("/console/reconciliations/new")
@@ -156,7 +156,7 @@ def test_an_exchange_is_found_and_verified_and_its_bundle_checks_out_elsewhere(
     office.gateway.post("dinsos-jatim", "/v1/records", QUESTION)
     auditor = Desk(browser, office, language="en", accept_downloads=True).sign_in("penyetuju")
     page = auditor.open("/console/audit")
-    page.locator("#consumer").select_option("dinsos-jatim")
+    page.locator("#consumer").fill("dinsos-jatim")
     page.get_by_role("button", name="Search").click()
     page.locator("main tbody th a").first.click()
     expect(page.get_by_text("Who asked what")).to_be_visible()

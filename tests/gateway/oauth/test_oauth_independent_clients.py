@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.api.examples import TOUR
-from gateway.demo import client_key_file
+from gateway.demo.stage import client_key_file
 from tests.gateway.oauth.independent_clients import (
     NODE_SCRIPTS,
     ask_with_node,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway import demo
 from gateway.app import build_services
 from gateway.commands.reversals import app
+from gateway.demo import stage
 from gateway.errors import Conflict, NotPermitted, RoleMissing
 from gateway.registry.tables import people
 from gateway.settings import load_settings
@@ -24,7 +24,7 @@ def names_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GAPURA_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("GAPURA_DATABASE_URL", raising=False)
     settings = load_settings()
-    demo.prepare(settings, 50, lambda _words: lambda _share: None, lambda _: None)
+    stage.prepare(settings, 50, lambda _words: lambda _share: None, lambda _: None)
     services = build_services(settings)
     for staff_id, roles in (("oni", {"operator", "approver"}), ("oka", {"approver"})):
         services.staff.accounts.add(

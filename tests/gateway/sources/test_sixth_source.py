@@ -19,9 +19,9 @@ import uvicorn
 
 from connectors.kind import SimulatedPerson
 from connectors.registered import KINDS
-from gateway import demo
 from gateway.app import build_app, build_services
 from gateway.database import Database
+from gateway.demo import stage
 from gateway.registry.personas import persona
 from gateway.settings import Settings, load_settings
 from gateway.sources.folder import Sources, build_sources
@@ -44,7 +44,7 @@ def stocked(folder: Path, database_url: str, port: int) -> Settings:
     environment = {"HOME": "home", "DATABASE_URL": database_url, "POLICIES": "policies"}
     environment |= {name: str(folder / environment[name]) for name in ("HOME", "POLICIES")}
     settings = load_settings({f"GAPURA_{name}": value for name, value in environment.items()}, port=port)
-    demo.prepare(settings, 50, lambda _words: lambda _share: None, lambda _: None)
+    stage.prepare(settings, 50, lambda _words: lambda _share: None, lambda _: None)
     return settings
 
 
@@ -59,7 +59,7 @@ class Served:
     sources: Sources
 
     def asks_who_owns_a_vehicle(self) -> dict[str, Any]:
-        client = demo.client_for(self.settings, "dinsos-jatim", self.http)
+        client = stage.client_for(self.settings, "dinsos-jatim", self.http)
         answer = client.post(
             "/v1/records",
             {

@@ -23,10 +23,10 @@ from typer.testing import CliRunner
 from connectors.simulators.bpjs import members_among
 from connectors.simulators.dukcapil import population_row
 from connectors.transport.failures import SourceFailure
-from gateway import demo
 from gateway.commands import areas, sources
 from gateway.commands.simulate import simulate
 from gateway.database import Database
+from gateway.demo import stage
 from gateway.errors import Conflict, NotFound
 from gateway.registry.personas import persona
 from gateway.registry.tables import enrolments, people
@@ -54,7 +54,7 @@ class Home:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("home")
     settings = load_settings({"GAPURA_HOME": str(folder)})
-    demo.prepare(settings, 300, lambda _words: lambda _share: None, lambda _: None)
+    stage.prepare(settings, 300, lambda _words: lambda _share: None, lambda _: None)
     database = Database(settings.effective_database_url)
     population = training_people(database, 1000)
     with training(population, folder) as opened:

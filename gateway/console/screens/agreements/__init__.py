@@ -8,15 +8,16 @@ from gateway.console.language import N_
 from gateway.console.screen import Page
 from gateway.console.screens.agreements import filling, listing, one, trying
 
+# Pages of no agreement begin with `_`, with which no name of one begins.
 _ALL = "/agreements"
 _ONE = _ALL + "/{name}"
 _VERSION = _ONE + "/versions/{number:int}"
 
 PAGES: Sequence[Page] = (
     Page(_ALL, listing.agreements),
-    Page(f"{_ALL}/new", listing.new),
-    Page(f"{_ALL}/new", listing.begin, "POST"),
-    Page(f"{_ALL}/dictionary", listing.dictionary),
+    Page(f"{_ALL}/_new", listing.new),
+    Page(f"{_ALL}/_new", listing.begin, "POST"),
+    Page(f"{_ALL}/_dictionary", listing.dictionary),
     Page(_ONE, one.policy),
     Page(f"{_ONE}/compare", one.compare),
     Page(f"{_ONE}/begin", one.begin_version, "POST"),

@@ -9,6 +9,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from gateway.console.asking import ApiProblem
+from gateway.console.named_consumers import suggested
 from gateway.console.screens.agreements.address import changed_meanwhile, etag_to_send, policy_of
 from gateway.console.screens.agreements.one import shell, untrue_cases
 from gateway.console.visit import Visit
@@ -84,6 +85,7 @@ async def terms(visit: Visit, problem: ApiProblem | None = None) -> Response:
         terms=shown,
         region_search=search,
         regions_found=found["regions"] if found else None,
+        suggested=await suggested(visit, visit.asked("consumer") or shown["consumer"] or ""),
         etag=etag,
         tab="terms",
         **common,

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.asking import ApiProblem
+from gateway.console.named_consumers import suggested
 from gateway.console.screens.agreements.address import AGREEMENTS
 from gateway.console.visit import Visit
 
@@ -33,7 +34,7 @@ async def agreements(visit: Visit) -> Response:
 
 async def new(visit: Visit) -> Response:
     """The form of a new agreement, begun from nothing or from a copy."""
-    return await _new_form(visit, {"copy": visit.asked("copy"), "version": visit.asked("version")})
+    return await _new_form(visit, {name: visit.asked(name) for name in ("copy", "version", "consumer")})
 
 
 async def begin(visit: Visit) -> Response:
@@ -68,11 +69,10 @@ async def _beginning(visit: Visit, typed: dict[str, str]) -> dict[str, Any]:
 
 
 async def _new_form(visit: Visit, typed: dict[str, str], problem: ApiProblem | None = None) -> Response:
-    consumers = await visit.get("/admin/v1/consumers")
     return visit.show(
         "agreements/new.html",
         status=problem.status if problem else 200,
         problem=problem,
         typed={name: typed.get(name, "") for name in ("name", "copy", "version", *_HEADING, "reason")},
-        consumers=consumers["consumers"],
+        suggested=await suggested(visit, typed.get("consumer", "")),
     )

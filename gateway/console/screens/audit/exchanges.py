@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from gateway.console.named_consumers import meant
 from gateway.console.screen import Page
 from gateway.console.screens.audit.entries import entry_pages
-from gateway.console.screens.audit.searching import ALL, first_moment, last_moment, options, reference_in
+from gateway.console.screens.audit.searching import first_moment, last_moment, options, reference_in
 from gateway.console.visit import PREFIX, Visit
 
 _FILTERS = ("consumer", "purpose", "operation", "outcome", "since", "until")
@@ -20,28 +22,34 @@ async def search(visit: Visit) -> Response:
     typed = visit.asked("reference")
     if reference := reference_in(typed):
         return RedirectResponse(f"{PREFIX}{_LIST}/exchanges/{reference}", status_code=303)
-    chosen = {name: visit.asked(name) for name in _FILTERS}
-    found = await visit.get(
-        "/admin/v1/exchanges",
-        **{name: chosen[name] or None for name in _FILTERS[:4]},
-        since=first_moment(chosen["since"]),
-        until=last_moment(chosen["until"]),
-        after=visit.asked("after") or None,
-    )
+    consumer = await meant(visit, visit.asked("consumer"))
+    chosen = {**{name: visit.asked(name) for name in _FILTERS}, "consumer": consumer.id}
+    # Of a consumer that is not known yet nothing is listed: what it could be is.
+    found = None if consumer.unsure else await _found(visit, chosen)
     choices = await visit.get("/admin/v1/exchanges/filters")
     refusals = [word for word in choices["outcomes"] if word != "answered"]
     return visit.show(
         "audit/exchanges.html",
         found=found,
-        chosen=chosen,
+        chosen={**chosen, "consumer": chosen["consumer"] or visit.asked("consumer")},
         typed=typed,
-        consumers=[("", visit.speech.say(ALL)), *((one["id"], one["name"]) for one in choices["consumers"])],
+        consumer=consumer,
         purposes=options(visit.speech, "purpose", choices["purposes"]),
         operations=options(visit.speech, "asked", choices["operations"]),
         outcomes=[
             *options(visit.speech, "outcome", ("answered", "refused")),
             *options(visit.speech, "refusal", refusals)[1:],
         ],
+    )
+
+
+async def _found(visit: Visit, chosen: Mapping[str, str]) -> Any:
+    return await visit.get(
+        "/admin/v1/exchanges",
+        **{name: chosen[name] or None for name in _FILTERS[:4]},
+        since=first_moment(chosen["since"]),
+        until=last_moment(chosen["until"]),
+        after=visit.asked("after") or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the two searches of the log have in common: choices, days to moments, an id typed into it. Pure."""
+"""What was typed into a form about the log: choices, days and moments, an id. Pure."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ def first_moment(day: str) -> str | None:
 def last_moment(day: str) -> str | None:
     """The end of a civil day (WIB), exclusive; None for what is no day."""
     return _moment(day, 1)
+
+
+def moment_in(text: str) -> str | None:
+    """A moment as a browser gives it (WIB, to the minute), as the API wants it; None for what is none.
+
+    >>> moment_in("2026-11-22T08:30")
+    '2026-11-22T08:30:00+07:00'
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=_ZONE).isoformat() if moment.tzinfo is None else None
 
 
 def reference_in(text: str) -> UUID | None:

@@ -11,7 +11,7 @@ from gateway.console.language import N_
 from gateway.console.screen import Page
 from gateway.console.visit import PREFIX, Visit
 
-_LIST, _NEW, _ONE = "/settings", "/settings/staff/new", "/settings/staff/{staff_id}"
+_LIST, _NEW, _ONE = "/settings", "/settings/staff/_new", "/settings/staff/{staff_id}"
 _API = "/admin/v1/staff"
 _EMPTY = {"id": "", "name": "", "email": "", "oidc_issuer": "", "oidc_subject": "", "reason": ""}
 _OPTIONAL = ("email", "oidc_issuer", "oidc_subject")
