@@ -21,7 +21,7 @@ from gateway.database import Database
 from gateway.errors import Conflict, NotFound, NotPermitted
 from gateway.reconciliation.kinds import LIKELY_PERSON
 from gateway.reconciliation.sealing import NikSeal
-from gateway.reconciliation.storing import SOURCE
+from gateway.reconciliation.statuses import SOURCE
 from gateway.reconciliation.tables import findings, likely_persons, nik_changes
 from gateway.registry.tables import people
 from gateway.rights import acts

@@ -50,9 +50,13 @@ def people_with_one_nik(registry: ir.Table) -> ir.Table:
 
     What is no NIK at all is left out: nobody shares a number that does not exist.
     """
-    people = registry.mutate(nik=normal.nik_key(registry.nik))
-    people = people.filter(normal.is_wellformed(people.nik)).mutate(number=normal.number(people.nik))
-    found = people.inner_join(repeated_niks(people), "number")
+    people = registry.select("person_id", "region_code", key=normal.nik_key(registry.nik))
+    people = people.mutate(number=normal.number(people.key))
+    # Whether it is a NIK is asked of the few whose number stands there twice, whatever it is.
+    people = people.semi_join(repeated_niks(registry), "number")
+    people = people.filter(normal.is_wellformed(people.key))
+    counted = people.group_by("number").agg(holders=ibis._.count())
+    found = people.inner_join(counted.filter(counted.holders > 1), "number")
     return found.select("person_id", "region_code", kind=ibis.literal(DUPLICATE_NIK), holders=found.holders)
 
 
@@ -77,8 +81,11 @@ def one_person_with_several_niks(registry: ir.Table) -> ir.Table:
     placed = people.filter((people.mother != "") & (people.called != "") & people.sex.notnull())
     placed = placed.filter(~((birth.month() == 1) & (birth.day() == 1)) & placed.nik.notnull())
     one = ["called", "birth_date", "sex", "mother"]
-    several = placed.group_by(one).agg(holders=placed.nik.nunique())
-    found = placed.inner_join(several.filter(several.holders > 1), one)
+    # Distinct ones are counted among the few: to do so for everybody takes a set for each of a million.
+    alike = placed.group_by(one).agg(least=placed.nik.min(), greatest=placed.nik.max())
+    few = placed.semi_join(alike.filter(alike.least != alike.greatest), one)
+    several = few.group_by(one).agg(holders=few.nik.nunique())
+    found = few.inner_join(several, one)
     return found.select("person_id", "region_code", kind=ibis.literal(SAME_PERSON), holders=found.holders)
 
 

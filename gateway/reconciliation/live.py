@@ -24,13 +24,14 @@ from gateway.audit.entry import SubjectHasher
 from gateway.civil_day import civil_day, day_ends
 from gateway.database import Database
 from gateway.errors import SettingsInvalid
+from gateway.reconciliation.checked import CheckedPerson, checked_rows
 from gateway.reconciliation.jobs import Jobs
 from gateway.reconciliation.night import Night
 from gateway.reconciliation.registry_rows import NOWHERE, within
 from gateway.reconciliation.results import LETTERS, thing_of
 from gateway.reconciliation.runs import Run, object_of
 from gateway.reconciliation.statuses import ELEMENTS, Status, Verdict
-from gateway.reconciliation.storing import CheckedPerson, ChunkStore
+from gateway.reconciliation.storing import ChunkStore
 from gateway.reconciliation.tables import (
     reconciliation_chunks,
     reconciliation_runs,
@@ -104,7 +105,7 @@ class Live:
         self._clock = clock
         self._night = night
         self._batch_people = batch_people
-        self._store = ChunkStore(is_sqlite=database.is_sqlite)
+        self._store = ChunkStore()
 
     def __call__(self, run: Run, jobs: Jobs) -> None:
         """Ask about everybody of the run's region once. Raises SettingsInvalid without a Dukcapil."""
@@ -233,7 +234,7 @@ class Live:
         now = self._clock()
         today = civil_day(now)
         things = [thing for one in checked if (thing := thing_of(one)) is not None]
-        stored = self._store(connection, run_id, today, now, checked, things)
+        stored = self._store(connection, run_id, today, now, checked_rows(checked), things)
         connection.execute(
             _chunks.insert().values(
                 run_id=run_id,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gateway.registry.tables import households, people
 # Where the regency of a person is not known.
 NOWHERE = "-"
 _ROWS_AT_ONCE = 50_000
+_ROWS_JOINED = 1_000
 _MEMORY = "400MB"
 _COLUMNS = {
     "person_id": people.c.id,
@@ -137,10 +139,9 @@ class _CopyReader(io.RawIOBase):
         taken = 0
         while taken < len(buffer):
             if not self._rest:
-                row = next(self._rows, None)
-                if row is None:
+                self._rest = memoryview(b"".join(islice(self._rows, _ROWS_JOINED)))
+                if not self._rest:
                     break
-                self._rest = memoryview(row)
             part = self._rest[: len(buffer) - taken]
             buffer[taken : taken + len(part)] = part
             self._rest = self._rest[len(part) :]

@@ -16,11 +16,13 @@ from typing import Any, Self
 from uuid import UUID
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from gateway.reconciliation.checked import CHECKED, CheckedPerson, FoundThing, checked_people
 from gateway.reconciliation.kinds import kind_of
 from gateway.reconciliation.proposing import LIKELY, LikelyPerson
 from gateway.reconciliation.statuses import ELEMENTS, Status, Verdict
-from gateway.reconciliation.storing import CheckedPerson, FoundThing
 
 RESULTS, THINGS, SUMMARY = "results.parquet", "things.parquet", "summary.json"
 # One letter for a verdict; the place in the text is the element's.
@@ -85,15 +87,10 @@ class Results:
             Bound(regency, UUID(person_id), min(size, total - number)) for regency, person_id, number in rows
         ]
 
-    def people(self, first: Bound, behind: Bound | None) -> list[CheckedPerson]:
-        """Everybody from `first` on and before `behind`."""
-        names = "person_id, regency, status, verdicts, state_since, moved_to"
-        return [
-            CheckedPerson(UUID(person_id), regency, Status(status), verdicts, since, moved_to)
-            for person_id, regency, status, verdicts, since, moved_to in self._rows(
-                RESULTS, names, first, behind
-            )
-        ]
+    def people(self, first: Bound, behind: Bound | None) -> pa.Table:
+        """Everybody from `first` on and before `behind`, as rows of `checked.CHECKED`."""
+        rows: pa.Table = self._found(RESULTS, ", ".join(CHECKED.names), first, behind).to_arrow_table()
+        return rows.cast(CHECKED)
 
     def things(self, first: Bound, behind: Bound | None) -> list[FoundThing]:
         """What else was found of these people."""
@@ -114,6 +111,9 @@ class Results:
         return [LikelyPerson(UUID(person_id), *said) for person_id, *said in rows]
 
     def _rows(self, file: str, names: str, first: Bound, behind: Bound | None) -> list[tuple[Any, ...]]:
+        return self._found(file, names, first, behind).fetchall()
+
+    def _found(self, file: str, names: str, first: Bound, behind: Bound | None) -> duckdb.DuckDBPyRelation:
         # The regency by itself too: that is what lets the reader skip parts of the file.
         where = "regency >= $2 AND (regency > $2 OR person_id >= $3)"
         values = [str(self._folder / file), first.regency, str(first.person_id)]
@@ -121,12 +121,19 @@ class Results:
             where += " AND regency <= $4 AND (regency < $4 OR person_id < $5)"
             values += [behind.regency, str(behind.person_id)]
         query = f"SELECT {names} FROM read_parquet($1) WHERE {where}"  # noqa: S608 - our own names
-        return self._engine.execute(query, values).fetchall()
+        return self._engine.sql(query, params=values)
 
     def _count(self) -> int:
         query = "SELECT count(*) FROM read_parquet($1)"
-        row = self._engine.execute(query, [str(self._folder / RESULTS)]).fetchone()
-        return int(row[0]) if row else 0
+        ((count,),) = self._engine.execute(query, [str(self._folder / RESULTS)]).fetchall()
+        return int(count)
+
+
+def things_of(rows: pa.Table) -> list[FoundThing]:
+    """What a regency must look into because of the statuses of these rows of `checked.CHECKED`."""
+    speak = pa.array([status.value for status in Status if kind_of(status) is not None])
+    few = rows.filter(pc.field("status").isin(speak))
+    return [thing for one in checked_people(few) if (thing := thing_of(one)) is not None]
 
 
 def thing_of(one: CheckedPerson) -> FoundThing | None:

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from policies.dictionary import Text
 
+# How the registry names the population register as the source of a status.
+SOURCE = "dukcapil"
+
 
 class Status(StrEnum):
     """The status of one person of the registry in the population register."""

@@ -15,24 +15,28 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+import pyarrow as pa
 from sqlalchemy import Connection, func, select, update
 
 from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.errors import BadInput, GapuraError
+from gateway.reconciliation.checked import FoundThing
 from gateway.reconciliation.jobs import JobFailed, Jobs
 from gateway.reconciliation.kinds import DUPLICATE_NIK, LIKELY_PERSON
 from gateway.reconciliation.proposing import evidence_of, without_refused
 from gateway.reconciliation.report import made_report
-from gateway.reconciliation.results import SUMMARY, Bound, Results, Summary, thing_of
+from gateway.reconciliation.results import SUMMARY, Bound, Results, Summary, things_of
 from gateway.reconciliation.runs import OVER, Run, Runs, object_of
 from gateway.reconciliation.statuses import Status
-from gateway.reconciliation.storing import ChunkStore, FoundThing
+from gateway.reconciliation.storing import ChunkStore
 from gateway.reconciliation.tables import reconciliation_chunks, reconciliation_runs
 from gateway.staff.acts import Act, record_in_audit_log
 
-# Large enough that a statement's cost is its rows, small enough that a pause is heard within seconds.
-CHUNK_PEOPLE = 20_000
+# Each chunk reads the registry from end to end and touches most of its pages, so few are better than many;
+# small enough that a pause is heard within seconds. SQLite's one write lock is held as long as a chunk takes,
+# and whoever else waits for it gives up after half a minute.
+CHUNK_PEOPLE, CHUNK_PEOPLE_ON_SQLITE = 200_000, 50_000
 WORKER = "reconciliation"
 _runs, _chunks = reconciliation_runs, reconciliation_chunks
 
@@ -70,7 +74,7 @@ class Work:
         clock: Callable[[], datetime],
         *,
         accept: AcceptByRule | None = None,
-        chunk_people: int = CHUNK_PEOPLE,
+        chunk_people: int | None = None,
     ) -> None:
         self.jobs: Jobs | None = None
         self._database = database
@@ -80,8 +84,9 @@ class Work:
         self._live = live
         self._clock = clock
         self._accept = accept
-        self._chunk_people = chunk_people
-        self._store = ChunkStore(is_sqlite=database.is_sqlite)
+        usual = CHUNK_PEOPLE_ON_SQLITE if database.is_sqlite else CHUNK_PEOPLE
+        self._chunk_people = chunk_people or usual
+        self._store = ChunkStore()
 
     def __call__(self, run_id: UUID) -> None:
         """Do a run, or what is left of it. Raises JobFailed; why is then said in its row."""
@@ -175,13 +180,7 @@ class Work:
         bounds = [Bound(row.first_regency, row.first_person, row.people) for row in rows]
         first, behind = bounds[0], bounds[1] if len(bounds) > 1 else None
         people = results.people(first, behind)
-        things = results.things(first, behind)
-        doubled = {thing.person_id for thing in things if thing.kind == DUPLICATE_NIK}
-        for one in people:
-            # Whoever shares a NIK within the registry is told so, and not a second time in other words.
-            told = one.status is Status.DUPLICATE and one.person_id in doubled
-            if not told and (thing := thing_of(one)) is not None:
-                things.append(thing)
+        things = _things(results, first, behind, people)
         as_of = connection.execute(select(_runs.c.as_of).where(_runs.c.id == run_id)).scalar_one()
         now = self._clock()
         likely = results.likely(first, behind)
@@ -196,7 +195,7 @@ class Work:
             update(_chunks)
             .where(_chunks.c.run_id == run_id, _chunks.c.number == number)
             .values(
-                people=len(people),
+                people=people.num_rows,
                 finished_at=now,
                 counts=stored.counts,
                 changed=stored.changed,
@@ -204,7 +203,7 @@ class Work:
                 closed=stored.closed,
             )
         )
-        return len(people)
+        return int(people.num_rows)
 
     def _finish(self, run_id: UUID, connection: Connection) -> int:
         """Report, and say that the run is completed; a run that was cancelled meanwhile stays so."""
@@ -237,6 +236,17 @@ class Work:
             if noted.rowcount:
                 act = Act(WORKER, "reconciliation.failed", object_of(run_id), now)
                 record_in_audit_log(connection, act)
+
+
+def _things(results: Results, first: Bound, behind: Bound | None, people: pa.Table) -> list[FoundThing]:
+    """What a regency must look into, of the people of a chunk."""
+    things = results.things(first, behind)
+    doubled = {thing.person_id for thing in things if thing.kind == DUPLICATE_NIK}
+    for thing in things_of(people):
+        # Whoever shares a NIK within the registry is told so, and not a second time in other words.
+        if thing.kind != Status.DUPLICATE or thing.person_id not in doubled:
+            things.append(thing)
+    return things
 
 
 def _refuse_day_to_come(as_of: date, today: date) -> None:

@@ -2,8 +2,8 @@
 
 For each line that it reads (`PHASE MOMENT`) it forks a worker, as the product composes one. The worker dies
 before its MOMENT-th statement or commit, on any engine of the process (the registry's, the jobs', the audit
-log's), counted from the phase on: `start` is its beginning, `chunks` the first chunk. `compare` dies while it
-compares. It says `ready`, then for each `killed` or `ended`.
+log's), counted from the phase on: `start` is its beginning, `chunks` the first chunk and what its thread does
+from then on. `compare` dies while it compares. It says `ready`, then for each `killed` or `ended`.
 """
 
 from __future__ import annotations
@@ -35,16 +35,21 @@ class Fate:
         self._phase = phase
         self._moment = moment
         self._counting = phase == "start"
+        self._thread: int | None = None
         self._seen = 0
         self._lock = threading.Lock()
 
     def heard(self, statement: str) -> None:
         """A statement is about to be run, or a commit."""
         with self._lock:
-            if self._phase == "chunks" and _FIRST_OF_A_CHUNK in statement:
-                self._counting = True
-            self._seen += self._counting
-            if self._counting and self._seen == self._moment:
+            if self._phase == "chunks" and not self._counting and _FIRST_OF_A_CHUNK in statement:
+                # From now on of the thread that stores alone: those that look for work look as often as the
+                # machine is slow.
+                self._counting, self._thread = True, threading.get_ident()
+            if not self._counting or self._thread not in {None, threading.get_ident()}:
+                return
+            self._seen += 1
+            if self._seen == self._moment:
                 self.now()
 
     def comparing(self) -> None:

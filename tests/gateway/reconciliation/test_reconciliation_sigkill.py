@@ -66,7 +66,7 @@ def deaths() -> Iterator[str]:
     """Early ones, two in the comparison, then at every statement of a chunk and of what is around it."""
     yield from ("start 1", "start 12", "compare 0", "compare 0", "start 30")
     for number in range(KILLS - 5):
-        yield f"chunks {1 + number * 5 % 37}"
+        yield f"chunks {1 + number * 5 % 47}"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
