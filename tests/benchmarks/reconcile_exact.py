@@ -25,6 +25,7 @@ import ibis
 from gateway.reconciliation.engines import open_engine
 from gateway.reconciliation.statuses import ELEMENTS, Status
 from gateway.reconciliation.stepwise import noteworthy
+from tests.benchmarks.harness.processor import apart
 
 _FIRST = (
     "['MUHAMMAD', 'SITI', 'BUDI', 'SRI', 'AGUS', 'DEWI', 'EKO', 'NUR', 'RINA', 'JOKO', 'SLAMET', 'AHMAD']"
@@ -76,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gapura-benchmark-") as temporary:
         folder = arguments.folder or Path(temporary)
         if not (folder / "extract.parquet").exists():
-            _generate(folder, arguments.count)
+            apart(_generate, folder, arguments.count)
         print(f"{arguments.count} x {arguments.count}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         for _ in range(arguments.rounds):
             for name in ("join", "compare", "compare-unchecked"):

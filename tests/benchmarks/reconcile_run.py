@@ -24,7 +24,7 @@ from gateway.migrations import migrate
 from gateway.registry.imports import import_registry
 from gateway.registry.regions import load_regions
 from gateway.registry.synthetic import generate_people
-from tests.benchmarks.harness.processor import postgres_processes
+from tests.benchmarks.harness.processor import apart, postgres_processes
 from tests.benchmarks.postgres import benchmark_database
 
 _AS_OF = date(2026, 8, 1)
@@ -40,7 +40,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
     with benchmark_database() as url, tempfile.TemporaryDirectory(prefix="gapura-benchmark-") as name:
         folder = Path(name)
-        _stock(url, folder / "people.parquet", count)
+        apart(_stock, url, folder / "people.parquet", count)
         environment = {**os.environ, "GAPURA_HOME": str(folder / "home"), "GAPURA_DATABASE_URL": url}
         extract = folder / "extract.csv"
         _gapura(environment, "simulate", "--people", str(count), "--extract", str(extract))

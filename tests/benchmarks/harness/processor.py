@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import psycopg
@@ -70,3 +73,12 @@ def postgres_processes(database_url: str) -> Processes | None:
             if process.name().startswith("postgres") and parent is not None:
                 return Processes(parent)
     return None
+
+
+def apart(prepare: Callable[..., Any], *arguments: Any) -> None:
+    """Call it in a process of its own: Linux lets whatever a process starts begin with its peak memory."""
+    process = multiprocessing.get_context("spawn").Process(target=prepare, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
