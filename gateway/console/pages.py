@@ -17,8 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.console.asking import ApiProblem
 from gateway.console.language import LANGUAGES, NAMES, NONE, Language, speech
+from gateway.console.log_findings import finding_told
 from gateway.console.policy_mistakes import mistake_told
 from gateway.console.released import released
+from gateway.console.source_causes import cause_told
 from gateway.console.words import WORDS
 
 if TYPE_CHECKING:
@@ -108,6 +110,8 @@ def _environment(language: Language) -> Environment:
         "told": spoken.told,
         "word": lambda value, of: spoken.say(WORDS[of].get(value, str(value))),
         "mistake": lambda sentence: mistake_told(spoken, sentence),
+        "cause": lambda sentence: cause_told(spoken, sentence),
+        "finding": lambda sentence: finding_told(spoken, sentence),
         "released": lambda form: released(spoken, form),
         "listed": lambda values, glue=", ": _listed(values, glue),
     }

@@ -12,12 +12,12 @@ import re
 from collections.abc import Sequence
 
 from gateway.console.language import N_, Speech
+from gateway.console.told_again import Sentences
 
 _MISTAKE = re.compile(
     r"(?P<place>.*?)expected (?P<expected>.*?), got (?P<got>.*?), write (?P<write>.*)", re.DOTALL
 )
 _SAID = N_("expected %(expected)s, got %(got)s, write %(write)s")
-_VALUE = re.compile(r"%\\\((\w+)\\\)s")
 # Sooner ones are tried first, so what is more particular stands above what would fit it too.
 _PARTS: Sequence[str] = (
     N_("one of the keys %(words)s"),
@@ -231,14 +231,7 @@ _PARTS: Sequence[str] = (
     N_("another field or source, or configure the source and restart first (`gapura sources`)"),
     N_("%(number)s, the number of this version"),
 )
-
-
-def _pattern(part: str) -> re.Pattern[str]:
-    """What fits a part of the catalogue, with whatever its places hold."""
-    return re.compile(_VALUE.sub(r"(?P<\1>.*)", re.escape(part)), re.DOTALL)
-
-
-_PATTERNS = [(part, _pattern(part)) for part in _PARTS]
+_KNOWN = Sentences(_PARTS)
 
 
 def mistake_told(speech: Speech, sentence: str) -> str:
@@ -256,7 +249,7 @@ def mistake_told(speech: Speech, sentence: str) -> str:
 
 
 def _part_told(speech: Speech, text: str) -> str:
-    for part, pattern in _PATTERNS:
-        if fitting := pattern.fullmatch(text):
-            return speech.say(part, **fitting.groupdict())
+    if found := _KNOWN.found(text):
+        part, values = found
+        return speech.say(part, **values)
     return text
