@@ -20,6 +20,7 @@ from gateway.console.language import LANGUAGES, NAMES, NONE, Language, speech
 from gateway.console.log_findings import finding_told
 from gateway.console.policy_mistakes import mistake_told
 from gateway.console.released import released
+from gateway.console.run_failures import failure_told
 from gateway.console.source_causes import cause_told
 from gateway.console.words import WORDS
 
@@ -111,6 +112,7 @@ def _environment(language: Language) -> Environment:
         "word": lambda value, of: spoken.say(WORDS[of].get(value, str(value))),
         "mistake": lambda sentence: mistake_told(spoken, sentence),
         "cause": lambda sentence: cause_told(spoken, sentence),
+        "failure": lambda sentence: failure_told(spoken, sentence),
         "finding": lambda sentence: finding_told(spoken, sentence),
         "released": lambda form: released(spoken, form),
         "listed": lambda values, glue=", ": _listed(values, glue),

@@ -1,9 +1,9 @@
 """What is wrong with a policy's text, told in the visitor's language. Pure.
 
 The reader of policies says every mistake in one form: `expected ..., got ..., write ...`, in English, as
-whoever keeps texts in a repository reads it. Here its parts are told as the catalogue has them. What the
-catalogue does not know, such as a rare word of YAML's own parser, is shown as it came: it MUST NOT be left
-out.
+whoever keeps texts in a repository reads it. Here its parts are told as the catalogue has them. A part that
+the catalogue does not know, such as a rare word of YAML's own parser, is shown as it came, and marked as
+English: it MUST NOT be left out.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from markupsafe import Markup, escape
+
 from gateway.console.language import N_, Speech
-from gateway.console.told_again import Sentences
+from gateway.console.told_again import SAID_IN, Sentences, in_english
 
 _MISTAKE = re.compile(
     r"(?P<place>.*?)expected (?P<expected>.*?), got (?P<got>.*?), write (?P<write>.*)", re.DOTALL
@@ -232,24 +234,28 @@ _PARTS: Sequence[str] = (
     N_("%(number)s, the number of this version"),
 )
 _KNOWN = Sentences(_PARTS)
+# What stands in the text itself, or is to stand there, and is of no language.
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 
 
-def mistake_told(speech: Speech, sentence: str) -> str:
-    """One mistake, as the reader of policies says it, in the language of `speech`.
+def mistake_told(speech: Speech, sentence: str) -> Markup:
+    """One mistake, as the reader of policies says it, as HTML of a page in the language of `speech`.
+
+    A sentence of another form is not the reader's: whoever said it knew the visitor's language.
 
     >>> from gateway.console.language import speech
-    >>> mistake_told(speech("id"), "fields.nik: expected a text, got nothing, write a value")
-    'fields.nik: diharapkan teks, diperoleh kosong, tulis sebuah nilai'
+    >>> print(mistake_told(speech("id"), "fields.nik: expected a text, got nothing, write a value"))
+    fields.nik: diharapkan teks, diperoleh kosong, tulis sebuah nilai
     """
     found = _MISTAKE.fullmatch(sentence)
-    if found is None:
-        return sentence
+    if found is None or speech.language == SAID_IN:
+        return escape(sentence)
     parts = {name: _part_told(speech, found[name]) for name in ("expected", "got", "write")}
-    return found["place"] + speech.say(_SAID, **parts)
+    return escape(found["place"]) + escape(speech.say(_SAID)) % parts
 
 
-def _part_told(speech: Speech, text: str) -> str:
+def _part_told(speech: Speech, text: str) -> Markup:
     if found := _KNOWN.found(text):
         part, values = found
-        return speech.say(part, **values)
-    return text
+        return escape(speech.say(part, **values))
+    return escape(text) if _QUOTED.fullmatch(text) else in_english(text)

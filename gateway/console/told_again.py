@@ -74,7 +74,7 @@ class Retelling:
             return escape(text)
         found = self._sentences.found(text)
         if found is None:
-            return Markup('<span lang="{}">{}</span>').format(SAID_IN, text)
+            return in_english(text)
         message, given = found
         told: dict[str, Any] = {name: self._value(speech, name, value) for name, value in given.items()}
         return escape(speech.say(message)) % told
@@ -83,6 +83,11 @@ class Retelling:
         if name in self._nested:
             return self(speech, value)
         return self._values[name](speech, value) if name in self._values else value
+
+
+def in_english(text: str) -> Markup:
+    """A text that nobody has in another language, as it came and marked as English."""
+    return Markup('<span lang="{}">{}</span>').format(SAID_IN, text)
 
 
 def counted(speech: Speech, text: str) -> str:

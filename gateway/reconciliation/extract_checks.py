@@ -115,6 +115,13 @@ _SAID: Mapping[str, tuple[str, str]] = {
     ),
 }
 
+# Of what {kind} says, what is English.
+_IN_INDONESIAN: Mapping[str, str] = {
+    "whole numbers": "bilangan bulat",
+    "floating-point numbers": "bilangan pecahan (floating point)",
+    "decimal or exponent form": "bentuk desimal atau eksponen",
+}
+
 
 def check_partition(engine: duckdb.DuckDBPyConnection, file: Path, name: str) -> Checked:
     """Everything that is wrong with a file, or how its rows are read. `name` is what people call it."""
@@ -138,7 +145,10 @@ def check_partition(engine: duckdb.DuckDBPyConnection, file: Path, name: str) ->
 
 
 def _defect(file: str, code: str, *, column: str | None = None, rows: int = 0, kind: str = "") -> Defect:
-    indonesian, english = (text.format(column=column, kind=kind) for text in _SAID[code])
+    kinds = (_IN_INDONESIAN.get(kind, kind), kind)
+    indonesian, english = (
+        text.format(column=column, kind=word) for text, word in zip(_SAID[code], kinds, strict=True)
+    )
     count_id, count_en = (f" ({rows} baris)", f" ({rows} rows)") if rows else ("", "")
     return Defect(
         file, code, column, rows, Text(f"{file}: {indonesian}{count_id}", f"{file}: {english}{count_en}")

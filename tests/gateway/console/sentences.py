@@ -7,11 +7,23 @@ functions of its module. Whatever cannot be followed is a value, and `samples` h
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import product
 from pathlib import Path
 
+from markupsafe import Markup
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def left_in_english(sentence: str, told: Markup, shared: AbstractSet[str]) -> set[str]:
+    """Words of the English sentence that its Indonesian has as well, and that are not `shared` by both."""
+    words = (
+        re.findall(r"(?<![\w.:/`-])[a-z]{2,}(?![\w:/`-]|\.\w)", text) for text in (sentence, told.striptags())
+    )
+    return set.intersection(*map(set, words)) - shared
 
 
 class Said:

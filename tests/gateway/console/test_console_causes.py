@@ -14,20 +14,15 @@ from pathlib import Path
 
 import pytest
 from markupsafe import Markup, escape
-from starlette.applications import Starlette
-from starlette.requests import Request
 
-from gateway.console.asking import Api
 from gateway.console.language import Speech, speech
 from gateway.console.log_findings import FINDINGS, finding_told
-from gateway.console.pages import Pages
 from gateway.console.source_causes import CAUSES, CERTIFICATES, cause_told
-from gateway.console.visit import Visit
-from tests.gateway.console.sentences import Said
+from tests.gateway.console.rendered import PAGES, rendered
+from tests.gateway.console.sentences import Said, left_in_english
 
 Tell = Callable[[Speech, str], Markup]
 Told = tuple[frozenset[str], Tell, tuple[str, ...]]
-PAGES = Pages({})
 ROOT = Path(__file__).parents[3]
 _REFUSED = "dukcapil.example:443 refuses connections: is the service running?"
 _SAMPLES = {
@@ -169,14 +164,6 @@ def _kinds_and_words(module: Said) -> Iterator[tuple[ast.expr, ast.expr]]:
                 yield kind, words
 
 
-def _left_in_english(sentence: str, told: Markup) -> set[str]:
-    """Words of the English sentence that its Indonesian has as well."""
-    words = (
-        re.findall(r"(?<![\w.:/`-])[a-z]{2,}(?![\w:/`-]|\.\w)", text) for text in (sentence, told.striptags())
-    )
-    return set.intersection(*map(set, words)) - _SHARED
-
-
 @pytest.fixture(params=["causes", "findings"])
 def told(request: pytest.FixtureRequest) -> Told:
     """What can be said, what tells it, and the messages that it is known by."""
@@ -190,7 +177,9 @@ def test_every_sentence_that_the_code_can_say_is_told_in_indonesian(told: Told) 
     assert len(said) > 30
     sentences = {one: tell(speech("id"), one) for one in said}
     assert [one for one, words in sentences.items() if "lang=" in words] == []
-    assert {one: left for one, words in sentences.items() if (left := _left_in_english(one, words))} == {}
+    assert {
+        one: left for one, words in sentences.items() if (left := left_in_english(one, words, _SHARED))
+    } == {}
 
 
 def test_english_pages_show_every_sentence_as_it_came(told: Told) -> None:
@@ -212,7 +201,7 @@ def test_what_openssl_says_of_a_certificate_is_told_within_the_cause() -> None:
         cause = frame % {"where": "bpjs.example:443", "cause": words % {"host": "bpjs.example"}}
         told = cause_told(speech("id"), cause)
         assert "lang=" not in told, cause
-        assert _left_in_english(cause, told) == set(), cause
+        assert left_in_english(cause, told, _SHARED) == set(), cause
 
 
 def test_what_nobody_translated_is_shown_as_it_came_and_marked_as_english() -> None:
@@ -227,28 +216,12 @@ def test_what_nobody_translated_is_shown_as_it_came_and_marked_as_english() -> N
     assert cause_told(speech("id"), longer) == f'<span lang="en">{longer}</span>'
 
 
-def _page(template: str, **context: object) -> str:
-    """A page in Indonesian, by its template, as an operator's visit gets it."""
-    request = Request(
-        {
-            "type": "http",
-            "method": "GET",
-            "scheme": "http",
-            "path": "/console",
-            "query_string": b"",
-            "server": ("localhost", 80),
-            "headers": [(b"cookie", b"gapura-language=id")],
-        }
-    )
-    visit = Visit(request, Api(Starlette()), PAGES)
-    visit.session = {"id": "operator", "name": "Operator", "roles": ["operator"], "csrf_token": ""}
-    return bytes(visit.show(template, problem=None, **context).body).decode()
-
-
 def test_the_pages_of_a_source_that_fails_tell_why_in_indonesian() -> None:
-    down = _page("sources/list.html", sources={"outside": [_SOURCE], "lists": [], "own": []}, down=[_SOURCE])
+    down = rendered(
+        "sources/list.html", sources={"outside": [_SOURCE], "lists": [], "own": []}, down=[_SOURCE]
+    )
     tested = {"answered": False, "took_s": 0.02, "cause": _CAUSE}
-    one = _page("sources/one.html", source=_SOURCE, tested=tested)
+    one = rendered("sources/one.html", source=_SOURCE, tested=tested)
     told = "127.0.0.1:8601 menolak sambungan: apakah layanannya berjalan?"
     assert (down.count(told), one.count(told)) == (1, 3)
     assert "tidak ditanya selama 1,5 detik" in one
@@ -258,7 +231,7 @@ def test_the_pages_of_a_source_that_fails_tell_why_in_indonesian() -> None:
 def test_the_pages_of_a_log_that_does_not_check_out_tell_what_is_wrong_in_indonesian() -> None:
     keys = [{"public": "example+1+AA", "since": _NOW, "until": None}]
     log = {"entries": 7, "waiting": 0, "heads": [], "witnesses": [], "keys": keys, "checks": [_CHECK]}
-    assert "catatan 3: hilang: catatan yang dahulu dicatat di sini tidak ada lagi" in _page(
+    assert "catatan 3: hilang: catatan yang dahulu dicatat di sini tidak ada lagi" in rendered(
         "audit/log.html", log=log
     )
     parts = PAGES._environments["id"].get_template("audit/parts.html").module

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from gateway.console.language import speech
 from gateway.console.policy_mistakes import mistake_told
@@ -87,5 +88,17 @@ def test_every_mistake_of_a_spoilt_text_is_told_in_indonesian(kind: str) -> None
     mistakes = _mistakes(kind)
     assert len(mistakes) > 50
     told = {mistake: mistake_told(speech("id"), mistake) for mistake in mistakes}
-    assert [one for one in told.values() if _ENGLISH.search(_QUOTED.sub("", one))] == []
-    assert all(mistake_told(speech("en"), mistake) == mistake for mistake in mistakes)
+    assert [one for one in told.values() if "lang=" in one] == []
+    assert [one for one in told.values() if _ENGLISH.search(_QUOTED.sub("", one.unescape()))] == []
+    assert all(mistake_told(speech("en"), mistake) == escape(mistake) for mistake in mistakes)
+
+
+def test_a_part_that_nobody_translated_is_marked_as_english_and_what_is_quoted_is_not() -> None:
+    rare = "line 7: expected plain YAML, got found <two> documents, write `a: b`"
+    told = mistake_told(speech("id"), rare)
+    assert told == (
+        'line 7: diharapkan YAML biasa, diperoleh <span lang="en">found &lt;two&gt; documents</span>, '
+        "tulis `a: b`"
+    )
+    # What the gateway says in the visitor's language comes in no such form, and is no English.
+    assert mistake_told(speech("id"), "Kunci <kedua> sudah ada") == "Kunci &lt;kedua&gt; sudah ada"
