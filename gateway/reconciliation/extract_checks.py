@@ -75,7 +75,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "berkas terpotong: akhirnya hilang; salin ulang dan bandingkan ukurannya",
         "it is cut off: its end is missing; copy it again and compare the sizes",
     ),
-    "empty": ("berkas tidak berisi baris data", "it has no rows: expected one for every person"),
+    "empty": (
+        "berkas tidak berisi baris data; diharapkan satu baris untuk setiap orang",
+        "it has no rows: expected one for every person",
+    ),
     "encoding": (
         "diharapkan UTF-8, ternyata {kind}; simpan ulang sebagai UTF-8",
         "expected UTF-8, got {kind}; save it again as UTF-8",
@@ -84,17 +87,20 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "kolom {column} tidak ada; minta ekstrak dengan semua kolom perjanjian",
         "the column {column} is missing; ask for an extract with all columns agreed on",
     ),
-    "repeated_column": ("kolom {column} ada dua kali", "the column {column} is there twice; leave one out"),
+    "repeated_column": (
+        "kolom {column} ada dua kali; buang salah satunya",
+        "the column {column} is there twice; leave one out",
+    ),
     "number": (
         "diharapkan teks 16 digit, ternyata {kind}; ekspor ulang {column} sebagai teks",
         "expected text of 16 digits, got {kind}; export {column} again as text",
     ),
     "not_identifier": (
-        "diharapkan 16 digit pada {column}, ternyata bentuk lain",
+        "diharapkan 16 digit pada {column}, ternyata bentuk lain; minta lagi baris-baris itu",
         "expected 16 digits in {column}, got something else; ask for the rows again",
     ),
     "not_date": (
-        "diharapkan tanggal TTTT-BB-HH pada {column}, ternyata bentuk lain",
+        "diharapkan tanggal TTTT-BB-HH pada {column}, ternyata bentuk lain; ekspor ulang dalam bentuk itu",
         "expected dates as YYYY-MM-DD in {column}, got something else; export them again so",
     ),
     "not_word": (

@@ -175,6 +175,6 @@ def _page(failure: str) -> str:
 def test_the_page_of_a_run_that_stopped_tells_why_in_indonesian_each_part_on_its_own() -> None:
     page = _page(f"{_HEAD}\n  - a.csv: it has no rows: expected one for every person\n  - b.csv: <gone>")
     assert "<p>tidak satu pun bagian ekstrak yang utuh:</p>" in page
-    assert "<li>a.csv: berkas tidak berisi baris data</li>" in page
+    assert "<li>a.csv: berkas tidak berisi baris data; diharapkan satu baris untuk setiap orang</li>" in page
     assert '<li><span lang="en">b.csv: &lt;gone&gt;</span></li>' in page
     assert "<ul><li>" not in _page("unforeseen: KeyError")
