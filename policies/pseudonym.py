@@ -130,6 +130,15 @@ def pseudonym(person_id: UUID, key: SectorKey) -> str:
     return f"v{key.version}.{key.sector}.{_text(sealed)}"
 
 
+def sector_named_by(text: str) -> str | None:
+    """The sector that a text in the form of a pseudonym names; None for a text of another form.
+
+    Whether it leads to anybody is not looked at: this needs no key and tells nothing that the text does not.
+    """
+    shape = _SHAPE.fullmatch(text)
+    return None if shape is None else shape[2]
+
+
 def resolve_pseudonym(text: str, keys: Mapping[int, SectorKey], sector: str) -> UUID:
     """The person whom `sector` knows by this name. `keys` holds that sector's keys by version.
 

@@ -30,6 +30,12 @@ Act = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ACTS: tuple[Act, ...] = get_args(Act)
 
+# What each kind is called, as sentences say it: "there is no ...".
+KIND_WORDS: Mapping[Kind, Text] = {
+    "agreement": Text("perjanjian", "agreement"),
+    "programme": Text("aturan program", "programme"),
+    "dictionary": Text("kamus data", "dictionary"),
+}
 # What a version in each state is, as sentences say it: "which is ...".
 STATE_WORDS: Mapping[State, Text] = {
     "draft": Text("masih rancangan", "a draft"),
@@ -138,6 +144,11 @@ class Judgement:
     missing: Sequence[MissingDocument]
     valid_until: date | None
     same: bool = False
+
+    @property
+    def documents(self) -> Sequence[MissingDocument] | None:
+        """The documents that are missing; None while the texts cannot be read, so that nobody knows."""
+        return None if self.change is None else self.missing
 
 
 NOT_JUDGED = Judgement(Change(()), (), (), None)
@@ -313,8 +324,8 @@ def _document(document: MissingDocument) -> Unmet:
     return Unmet(
         "document_missing",
         Text(
-            f"Dokumen `{document.kind}` belum disebut: {document.why.id}",
-            f"The document `{document.kind}` is not named: {document.why.en}",
+            f"Dokumen belum disebut: {document.why.id}",
+            f"A document is not named: {document.why.en}",
         ),
         Text("Penulis, setelah dokumennya ada.", "An author, once the document exists."),
     )

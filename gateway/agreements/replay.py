@@ -30,7 +30,9 @@ class Replayed:
     """What a version would have changed for the questions of the civil days `first` to `last` (WIB).
 
     Both sides were decided for the day `decided_for`. `left_out` exchanges are of consumers that may not call
-    now: nothing would be answered to them either way. `names` are the consumers' names by id.
+    now: nothing would be answered to them either way. `of_its_consumer` exchanges are what an agreement's
+    consumer asked for its purpose; None for other kinds, which bear upon many. `names` are the
+    consumers' names by id.
     """
 
     books: Books
@@ -39,6 +41,7 @@ class Replayed:
     decided_for: date
     exchanges: int
     left_out: int
+    of_its_consumer: int | None
     impact: Impact
     names: Mapping[str, str]
 
@@ -74,9 +77,20 @@ class Replay:
             decided_for,
             exchanges,
             exchanges - sum(one.exchanges for one in found.by_consumer.values()),
+            _of_its_consumer(version, books, counted),
             found,
             {id_: one.name for id_, one in active.items()},
         )
+
+
+def _of_its_consumer(version: Version, books: Books, counted: Iterable[Counted]) -> int | None:
+    if version.kind != "agreement":
+        return None
+    own = next(one for one in books.after.agreements if one.id == version.name)
+    shapes = ((one.shape["consumer"], one.shape["purpose"], one.exchanges) for one in counted)
+    return sum(
+        many for consumer, purpose, many in shapes if (consumer, purpose) == (own.consumer, own.purpose)
+    )
 
 
 def _asked(

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, true, update
 
 from gateway.agreements.facts import facts_of
-from gateway.agreements.lifecycle import IN_FORCE, OPEN, Kind, State, Version
+from gateway.agreements.lifecycle import IN_FORCE, KIND_WORDS, OPEN, Kind, State, Version
 from gateway.agreements.listing import list_anew
 from gateway.agreements.reading import AgreementText, PolicyTexts
 from gateway.agreements.tables import policy_acts, policy_epoch, policy_listing, policy_versions
@@ -159,6 +159,12 @@ def raise_epoch(connection: Connection) -> None:
         connection.execute(insert(policy_epoch).values(id=1, epoch=1))
 
 
+def none_of(kind: Kind, name: str) -> NotFound:
+    """What is raised of a policy that has no version."""
+    called = KIND_WORDS[kind]
+    return NotFound(Text(f"Tidak ada {called.id} {name}.", f"There is no {called.en} {name}."))
+
+
 def find(connection: Connection, kind: Kind, name: str, number: int) -> Version:
     """One version. Raises NotFound."""
     row = connection.execute(
@@ -167,8 +173,8 @@ def find(connection: Connection, kind: Kind, name: str, number: int) -> Version:
     if row is None:
         raise NotFound(
             Text(
-                f"Tidak ada versi {number} dari {kind} {name}.",
-                f"There is no version {number} of {kind} {name}.",
+                f"Tidak ada versi {number} dari {KIND_WORDS[kind].id} {name}.",
+                f"There is no version {number} of {KIND_WORDS[kind].en} {name}.",
             )
         )
     return version_of(row)

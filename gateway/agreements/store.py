@@ -45,10 +45,8 @@ from gateway.audit.entry import act as act_entry
 from gateway.audit.log import BLIND_BYTES, add_entries
 from gateway.civil_day import civil_day
 from gateway.database import Database
-from gateway.errors import NotFound
 from gateway.staff.roles import INSTALLATION, Staff
 from policies.agreement import AgreementBook
-from policies.dictionary import Text
 
 Clock = Callable[[], datetime]
 
@@ -141,7 +139,7 @@ class PolicyStore:
                 return rows.find(connection, kind, name, version)
         found = self.versions(kind, name)
         if not found:
-            raise NotFound(Text(f"Tidak ada {kind} {name}.", f"There is no {kind} {name}."))
+            raise rows.none_of(kind, name)
         counted = [one for one in found if one.state != "discarded"]
         return next((one for one in found if one.state in IN_FORCE), next(iter(counted), found[0]))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.agreements.facts import as_written
 from gateway.agreements.rewriting import REMOVED, Place
-from policies.agreement import DOCUMENT_KINDS
+from policies.agreement import DOCUMENT_KINDS, ELIGIBILITY
 from policies.dictionary import Text
 
 EVERYWHERE, ANYONE, NONE = "everywhere", "anyone", "none"
@@ -25,8 +25,12 @@ _PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """As written, every scalar a text; None or empty where the text says nothing, or not in a usual form."""
+    """As written, every scalar a text; None or empty where the text says nothing, or not in a usual form.
 
+    `readable` is whether the text is a YAML mapping at all: what one says that is none nobody knows.
+    """
+
+    readable: bool = False
     title: Mapping[str, str] = field(default_factory=dict)
     consumer: str | None = None
     purpose: str | None = None
@@ -52,10 +56,12 @@ class Terms:
 
 def terms_of(text: bytes) -> Terms:
     """What a text says beside its fields."""
-    said = as_written(text) or {}
+    written = as_written(text)
+    said = written or {}
     scope = said.get("scope")
     scope = scope if isinstance(scope, Mapping) else {}
     return Terms(
+        readable=written is not None,
         title=_texts_by_name(said.get("title")),
         consumer=_text(said.get("consumer")),
         purpose=_text(said.get("purpose")),
@@ -86,6 +92,10 @@ def warnings(terms: Terms, registered: Collection[str]) -> Iterator[tuple[str, T
     `registered` are the consumers' ids.
     """
     first, last = terms.valid_from, terms.valid_until
+    if not first:
+        yield "valid_from", _NO_FIRST_DAY
+    if not last:
+        yield "valid_until", _NO_LAST_DAY
     if first and last and last < first:
         yield "valid_until", _ENDS_FIRST
     if not terms.everywhere and not terms.regions:
@@ -96,10 +106,18 @@ def warnings(terms: Terms, registered: Collection[str]) -> Iterator[tuple[str, T
         yield "consumer", _NOT_REGISTERED
     if not terms.operations:
         yield "operations", _NO_OPERATION
+    if ELIGIBILITY in terms.operations and not terms.programmes:
+        yield "programmes", _NOT_ABOUT
     if not terms.legal_basis:
         yield "legal_basis", _NO_BASIS
 
 
+_NO_FIRST_DAY = Text("Belum ada hari pertama: isi tanggalnya.", "No first day yet: fill in the date.")
+_NO_LAST_DAY = Text("Belum ada hari terakhir: isi tanggalnya.", "No last day yet: fill in the date.")
+_NOT_ABOUT = Text(
+    "Kelayakan boleh ditanyakan, tetapi belum ada programnya: pilih paling sedikit satu.",
+    "Eligibility may be asked about, and for no programme yet: choose at least one.",
+)
 _ENDS_FIRST = Text(
     "Hari terakhir mendahului hari pertama: pilih hari yang sama atau sesudahnya.",
     "The last day is before the first: choose the same day or a later one.",

@@ -84,6 +84,10 @@ REMEDIES_BY_CODE: Mapping[str, Text] = {
         "Ulangi sebentar lagi. Bila tetap demikian, baca keadaan sekarang sebelum memakai kunci baru.",
         "Try again in a moment. If it stays so, read the present state before you use a new key.",
     ),
+    "other_pseudonyms": Text(
+        "Masukkan pseudonim yang sama seperti saat diminta, dengan urutan yang sama, lalu kirim lagi.",
+        "Bring the same pseudonyms as were asked for, in the same order, and send them again.",
+    ),
     "text_unusable": Text(
         "Kirim teks itu tanpa bita nol (U+0000).",
         "Send the text without the zero byte (U+0000) in it.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,9 +89,21 @@ def _console_of(settings: Settings) -> str:
     from gateway.demo import staff  # noqa: PLC0415 - as above
 
     people = [(one.id, password, ", ".join(sorted(one.roles))) for one, password in staff.sign_ins(settings)]
-    return f"The console: {settings.issuer}/console  (sign in as)\n" + "\n".join(
-        f"  {staff_id:<10} {password}   {roles}" for staff_id, password, roles in people
+    return f"The console: {settings.issuer}/console  (sign in with an id and its password)\n" + sign_ins_told(
+        people
     )
+
+
+def sign_ins_told(people: Sequence[tuple[str, str, str]]) -> str:
+    """Accounts with their passwords and roles, as lines in columns that say what they are.
+
+    >>> print(sign_ins_told([("operator", "s3cret-word", "auditor, operator")]))
+      Id         Password      Roles
+      operator   s3cret-word   auditor, operator
+    """
+    rows = [("Id", "Password", "Roles"), *people]
+    width = max(len(password) for _, password, _ in rows)
+    return "\n".join(f"  {staff_id:<10} {password:<{width}}   {roles}" for staff_id, password, roles in rows)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

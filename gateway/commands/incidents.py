@@ -135,8 +135,9 @@ def _print(incident: Incident) -> None:
 
 def _print_exposure(exposure: Exposure) -> None:
     print(f"    {exposure.exchanges} exchanges, {exposure.people_count} people were told of")
-    for name, count in sorted(exposure.fields.items()):
-        print(f"      {name}: {count} people")
+    for name, forms in sorted(exposure.forms.items()):
+        for form, count in sorted(forms.items()):
+            print(f"      {name}, {form}: {count} people")
     for programme, count in sorted(exposure.decisions.items()):
         print(f"      decision on {programme}: {count} people")
     if exposure.erased:

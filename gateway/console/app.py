@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, compile_path
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -36,6 +36,13 @@ _HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
 }
 _READABLE = frozenset(page.path for screen in SCREENS for page in screen.PAGES if page.method == "GET")
+_READ = [compile_path(PREFIX + path)[0] for path in sorted(_READABLE)]
+_SENT = [
+    compile_path(PREFIX + page.path)[0]
+    for screen in SCREENS
+    for page in screen.PAGES
+    if page.method == "POST" and page.path not in _READABLE
+]
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -96,7 +103,23 @@ async def _visited(page: Page, visit: Visit) -> Response:
 
 
 async def _nothing_here(visit: Visit) -> Response:
-    return visit.show("missing.html", status=404)
+    read = page_of_form(visit.request.url.path)
+    return visit.see(read) if read else visit.show("missing.html", status=404)
+
+
+def page_of_form(path: str) -> str | None:
+    """Where to read on, for whoever opens anew an address that takes forms alone; None for any other path.
+
+    It is the nearest page above. A browser shows such an address wherever a form was answered with a page.
+    """
+    if not any(sent.fullmatch(path) for sent in _SENT):
+        return None
+    above = path
+    while above != PREFIX:
+        above = above.rpartition("/")[0]
+        if any(read.fullmatch(above) for read in _READ):
+            return above
+    return PREFIX
 
 
 class _Files(StaticFiles):

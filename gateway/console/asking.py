@@ -14,10 +14,12 @@ import httpx
 import orjson
 from starlette.types import ASGIApp
 
-from gateway.console.unfit_fields import name_at, sentence_at
+from gateway.console.language import N_
+from gateway.console.unfit_fields import field_of, name_at, sentence_at
 
 # Nobody resolves it: the transport calls the application directly.
 _ORIGIN = "http://console.invalid"
+_LOOK = N_("Look at the fields that are marked.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,23 @@ class ApiProblem(Exception):  # noqa: N818 - named for what the API sent
     def mark(self, pointer: str, sentence: str) -> None:
         """Have a sentence of the page's own told at a place, in place of what the API says of it."""
         self._marked[pointer] = sentence
+
+    def told_at_fields(self) -> ApiProblem:
+        """The same, with what it lists of single fields of a registration told at these."""
+        left: list[str] = []
+        marks: dict[str, list[str]] = {}
+        for line in self.members.get("problems") or ():
+            if field := field_of(line):
+                marks.setdefault(field[0], []).append(field[1])
+            else:
+                left.append(line)
+        if not marks:
+            return self
+        members = {**self.members, "problems": left, "remedy": self._say(_LOOK)}
+        problem = ApiProblem(self.status, members, self._say)
+        for pointer, sentences in marks.items():
+            problem.mark(pointer, "; ".join(sentences))
+        return problem
 
     def at(self, pointer: str) -> str | None:
         """What is told at the field for one place of what was sent (a JSON pointer), or below it."""

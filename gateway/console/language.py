@@ -38,6 +38,14 @@ def N_(msgid: str) -> str:  # noqa: N802 - the name by which gettext tools know 
     return msgid
 
 
+class _Sentences(Translations):
+    """Catalogues of which nothing is said where nothing is asked: gettext keeps their header there."""
+
+    def gettext(self, message: str) -> str:
+        """The sentence in this language; an empty text for an empty one."""
+        return super().gettext(message) if message else ""
+
+
 class Speech:
     """One language as a page uses it."""
 
@@ -77,10 +85,10 @@ class Speech:
         return self.percent(None if share is None else min(share, _LESS_THAN_CERTAIN), 2)
 
     def day(self, value: str | date | None) -> str:
-        """A civil day (ISO 8601 or a date), as a person writes it; a dash for None."""
+        """A civil day (ISO 8601), or a moment's in Jakarta, as a person writes it; a dash for None."""
         if not value:
             return NONE
-        when = value if isinstance(value, date) else date.fromisoformat(value[:10])
+        when = _civil_day(value)
         return _unbroken(dates.format_date(when, "d MMM y", locale=self._locale))
 
     def moment(self, value: str | datetime | None) -> str:
@@ -130,12 +138,20 @@ def _translations(language: Language) -> NullTranslations:
     compiled = io.BytesIO()
     write_mo(compiled, whole)
     compiled.seek(0)
-    return Translations(compiled)
+    return _Sentences(compiled)
 
 
 def _unbroken(text: str) -> str:
     """A text that a narrow column keeps on one line."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _civil_day(value: str | date) -> date:
+    if isinstance(value, str) and len(value) == len("2026-10-24"):
+        return date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    return _moment(value).astimezone(_ZONE).date()
 
 
 def _moment(value: str | datetime) -> datetime:

@@ -97,22 +97,30 @@ _ACTS: Mapping[str, str] = {
 }
 # Acts by how their names begin, for a search.
 _FAMILIES: Mapping[str, str] = {
+    "areas.": N_("All about maps"),
     "audit.": N_("All about the log"),
+    "backup.": N_("All about backups"),
     "consumer.": N_("All about consumers"),
     "consumer_key.": N_("All about consumers' keys"),
+    "database.": N_("All about the database"),
     "feedback.": N_("All about feedback to Dukcapil"),
     "finding.": N_("All about findings"),
+    "findings.": N_("All about exports of findings"),
     "incident.": N_("All about incidents"),
     "likely_person.": N_("All about likely persons"),
     "limits.": N_("All about limits"),
+    "log_key.": N_("All about keys of the log"),
     "maintenance.": N_("All about maintenance"),
+    "message_key.": N_("All about keys of signed messages"),
     "policy.": N_("All about agreements and rules"),
+    "receipt_key.": N_("All about keys of receipts"),
     "reconciliation.": N_("All about reconciliations"),
     "reversal.": N_("All about reversals of pseudonyms"),
     "rights.": N_("All about people's rights"),
     "sector_key.": N_("All about keys of sectors"),
     "source.": N_("All about sources"),
     "staff.": N_("All about accounts and sign-ins"),
+    "witness.": N_("All about witnesses"),
 }
 _REFUSALS: Mapping[str, str] = {
     "agreement_expired": N_("The agreement had ended"),
@@ -146,6 +154,7 @@ LOG_WORDS: Mapping[str, Mapping[str, str]] = {
         "installation": N_("on the machine"),
         "unknown": N_("unknown"),
         "limits": N_("the gateway itself"),
+        "reconciliation": N_("the gateway itself, in a reconciliation"),
     },
     # What the gateway itself writes down as the reason of an act.
     "own_reason": {"first start": N_("first start of the gateway"), "the demo": N_("beginning of the demo")},

@@ -31,7 +31,7 @@ _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 TEMPLATES = _HERE / "templates"
 # What gives a page of a list its place in the query, and does not belong to the list's own state.
-_FLEETING = ("said",)
+_FLEETING = ("said", "decided", "case")
 # Stands on a page where what no field has told is told: that is known once the fields are there. Whatever is
 # data is escaped, so it cannot be this.
 _UNPLACED = "<!--unplaced-->"

@@ -44,6 +44,19 @@ POLICY_WORDS: Mapping[str, Mapping[str, str]] = {
         "resume": N_("From the next request on, the agreement answers again."),
         "revoke": N_("The agreement ends for good. The consumer receives nothing under it any more."),
     },
+    # Why an act is not possible, in a phrase; the whole reason stands below it.
+    "unmet": {
+        "role_missing": N_("not with your roles"),
+        "second_person": N_("not by you: it takes another person"),
+        "person_needed": N_("not with a token"),
+        "reason_missing": N_("needs a reason"),
+        "does_not_hold": N_("its text or cases have mistakes"),
+        "document_missing": N_("documents are missing"),
+        "validity_over": N_("its last day is over"),
+        "same_as_in_force": N_("would change nothing"),
+        "unreadable": N_("its text cannot be read"),
+        "widening_needs_approval": N_("has to be approved first"),
+    },
     "done": {
         "edit": N_("has written"),
         "submit": N_("has submitted"),
@@ -176,7 +189,8 @@ POLICY_WORDS: Mapping[str, Mapping[str, str]] = {
         "match": N_("matches"),
         "no_match": N_("does not match"),
     },
-    "answer": {"yes": N_("yes"), "no": N_("no"), "unknown": N_("not known")},
+    # Of a clause, whose words may say "not" themselves.
+    "clause_answer": {"yes": N_("holds"), "no": N_("does not hold"), "unknown": N_("not known")},
     "when": {"past": N_("past"), "present": N_("counts today"), "to_come": N_("to come")},
     "way": {"wider": N_("opens"), "narrower": N_("closes"), "neutral": N_("explains")},
     "direction": {

@@ -31,6 +31,17 @@ _BY_NAME: Mapping[str, str] = {
     **dict.fromkeys(("not_before", "not_after", "known_at"), _MOMENT),
     **dict.fromkeys(("days", "overlap_days"), _DAYS),
 }
+# How a sentence about a registration names its field, in either language, and where that field is.
+_NAMED: Mapping[str, str] = {
+    "id": "/id",
+    **dict.fromkeys(("nama", "name"), "/name"),
+    **dict.fromkeys(("sektor", "sector"), "/sector"),
+    **dict.fromkeys(("wilayah", "region"), "/regions"),
+    **dict.fromkeys(("unit", "office"), "/contact/office"),
+    "email": "/contact/email",
+    **dict.fromkeys(("jwks", "kunci", "key"), "/jwks"),
+}
+_NAMES_FIELD = re.compile(r"(?P<name>[a-z]+)(?P<place> (?:ke-)?\d+)?: (?P<what>.+)", re.DOTALL)
 _EMPTY = N_("Fill this in.")
 _UNFIT = N_("What is written here cannot be used: it does not have the form that is asked for.")
 _EXPECTED = N_("Expected: %(what)s.")
@@ -46,6 +57,21 @@ def name_at(pointer: str) -> str:
     ('email', 'regions', '')
     """
     return next((part for part in reversed(pointer.split("/")) if part and not part.isdecimal()), "")
+
+
+def field_of(sentence: str) -> tuple[str, str] | None:
+    """The place of a registration that a sentence begins by naming, and what is told there; None for others.
+
+    Of several keys or regions, the sentence goes on naming the one that it is about.
+
+    >>> field_of("sector: expected a-z"), field_of("key 1: twice"), field_of("reason: expected a line")
+    (('/sector', 'Expected a-z'), ('/jwks', 'Key 1: twice'), None)
+    """
+    named = _NAMES_FIELD.fullmatch(sentence)
+    if named is None or named["name"] not in _NAMED:
+        return None
+    told = sentence if named["place"] else named["what"]
+    return _NAMED[named["name"]], told[0].upper() + told[1:]
 
 
 def sentence_at(error: Mapping[str, Any], say: Callable[..., str]) -> str:

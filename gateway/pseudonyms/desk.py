@@ -56,5 +56,7 @@ def open_names_desk(
         clock=clock,
         timeout_s=timeout_s,
     )
-    reversals = Reversals(database, keyring.of, niks_of(registry, clock), keys.audit_key, clock)
+    reversals = Reversals(
+        database, keyring.of, keyring.sectors, niks_of(registry, clock), keys.audit_key, clock
+    )
     return NamesDesk(keyring, naming, reversals)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from gateway.audit.entry import SubjectHasher
 from gateway.civil_day import civil_day
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
+from gateway.pseudonyms.reversible import refuse_other_names
 from gateway.pseudonyms.tables import reversals
 from gateway.rights import acts
 from gateway.staff.roles import INSTALLATION, Staff, refuse_token
@@ -119,19 +120,22 @@ def niks_of(registry: Connector, clock: Callable[[], datetime]) -> FindNiks:
 class Reversals:
     """Asks for, settles and performs reversals. Raises StoreUnavailable, and BadInput for what is malformed.
 
-    Whether the role of an actor suffices is asked before, by `gateway.staff.check`.
+    Whether the role of an actor suffices is asked before, by `gateway.staff.check`. `sectors` are those that
+    ever had a key: the names of no other exist.
     """
 
     def __init__(
         self,
         database: Database,
         sector_keys: Callable[[str], Awaitable[SectorKeys]],
+        sectors: Callable[[], Collection[str]],
         find_niks: FindNiks,
         audit_key: bytes,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._sector_keys = sector_keys
+        self._sectors = sectors
         self._find_niks = find_niks
         self._hasher = SubjectHasher(audit_key)
         self._clock = clock
@@ -157,7 +161,10 @@ class Reversals:
         reference: str,
         reason: str,
     ) -> Reversal:
-        """Ask for the people behind `names` of a sector; `reference` is the number of the order or letter."""
+        """Ask for the people behind `names` of a sector; `reference` is the number of the order or letter.
+
+        Every name has the form of a pseudonym of that sector; whether one leads to anybody is not told here.
+        """
         _refuse_unnamed(actor)
         if legal_basis not in LEGAL_BASES:
             raise BadInput(
@@ -180,6 +187,7 @@ class Reversals:
                     f"pseudonyms: expected 1 to {MOST_NAMES}, got {len(names)}.",
                 )
             )
+        refuse_other_names(sector, self._sectors(), names)
         now, row_id = self._clock(), str(uuid4())
         values = {
             "id": row_id,
@@ -271,7 +279,8 @@ class Reversals:
                 Text(
                     "Ini bukan pseudonim yang disetujui, menurut urutannya.",
                     "These are not the pseudonyms that were approved, in their order.",
-                )
+                ),
+                code="other_pseudonyms",
             )
 
     def _settle(self, actor: Staff, reversal_id: str, state: State, reason: str) -> Reversal:

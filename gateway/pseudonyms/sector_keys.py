@@ -134,6 +134,10 @@ class SectorKeyring:
         with self._database.reading() as connection:
             return _versions(connection, sector)
 
+    def sectors(self) -> frozenset[str]:
+        """The sectors that ever had a key: no other has names."""
+        return frozenset(one.sector for one in self.versions())
+
     def rotate(self, actor: Staff, sector: str, overlap_days: int, reason: str) -> KeyVersion:
         """Make the next version: answers give its names at once, the older names are taken back meanwhile.
 

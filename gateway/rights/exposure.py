@@ -7,7 +7,7 @@ that is committed is missing. People are known here by the log's keyed hashes al
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,13 +61,16 @@ class Affected:
 class Exposure:
     """What the log says that the consumer was told: `fields` is how many people each field was told of.
 
-    People of whom nothing was told (out of scope, not found) are not among them. `decisions` are how many
-    people were judged for each programme. `erased` exchanges can no longer be counted.
+    `forms` is the same by the form in which it left, as an agreement spells it: a comparison's result is not
+    the field. Whoever was told of in two forms is counted in both. People of whom nothing was told (out of
+    scope, not found) are not among them. `decisions` are how many people were judged for each programme.
+    `erased` exchanges can no longer be counted.
     """
 
     exchanges: int
     people_count: int
     fields: Mapping[str, int]
+    forms: Mapping[str, Mapping[str, int]]
     decisions: Mapping[str, int]
     erased: int
 
@@ -87,8 +90,7 @@ def exposure(connection: Connection, affected: Affected) -> Exposure:
         .subquery()
     )
     groups = select(by_person.c.answers, func.count()).group_by(by_person.c.answers)
-    people, fields, decisions = _counted([tuple(row) for row in connection.execute(groups)])
-    return Exposure(exchanges, people, fields, decisions, int(erased))
+    return _counted([tuple(row) for row in connection.execute(groups)], exchanges, int(erased))
 
 
 def people_told(connection: Connection, affected: Affected) -> Iterator[bytes]:
@@ -143,14 +145,19 @@ def _told(document: _Document, affected: Affected) -> Subquery:
     )
 
 
-def _counted(groups: Iterable[tuple[str, int]]) -> tuple[int, dict[str, int], dict[str, int]]:
-    """How many people there are, and how many by field and by programme; a person is in one group."""
+def _counted(groups: Iterable[tuple[str, int]], exchanges: int, erased: int) -> Exposure:
+    """How many people there are, and how many by field, form and programme; a person is in one group."""
     people = 0
     fields: Counter[str] = Counter()
+    forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
     decisions: Counter[str] = Counter()
     for answers, count in groups:
         parts = [answer.split(_UNIT) for answer in answers.split(_RECORD)]
+        told = {each for fields_told, _ in parts for each in orjson.loads(fields_told).items()}
         people += count
-        fields.update(dict.fromkeys({name for told, _ in parts for name in orjson.loads(told)}, count))
+        fields.update(dict.fromkeys({name for name, _ in told}, count))
+        for name, form in told:
+            forms[name][form] += count
         decisions.update(dict.fromkeys({programme for _, programme in parts if programme}, count))
-    return people, dict(fields), dict(decisions)
+    by_form = {name: dict(counts) for name, counts in forms.items()}
+    return Exposure(exchanges, people, dict(fields), by_form, dict(decisions), erased)

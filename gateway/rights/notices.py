@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gateway.rights.exposure import Exposure
 from gateway.rights.incidents import Incident
-from gateway.rights.wording import field_label, moment
+from gateway.rights.wording import field_label, in_form, moment
 from policies.dictionary import Field
 
 _GAP = "[HARUS DIISI: {what}]"
@@ -93,11 +93,13 @@ def _fields(exposure: Exposure, dictionary: Mapping[str, Field], *, with_counts:
         return f" ({count} orang)" if with_counts else ""
 
     told = [
-        f"   - {field_label(name, dictionary).id}{counted(count)}"
-        for name, count in sorted(exposure.fields.items())
+        f"   - {in_form(field_label(name, dictionary), form).id}{counted(count)}"
+        for name, forms in sorted(exposure.forms.items())
+        for form, count in sorted(forms.items())
     ]
     told += [
         f"   - keputusan kelayakan {programme}{counted(count)}"
         for programme, count in sorted(exposure.decisions.items())
     ]
-    return "\n".join(told or ["   - tidak ada elemen data yang diberikan"]) + "\n"
+    # Without counts, two widths of one mask read the same.
+    return "\n".join(list(dict.fromkeys(told)) or ["   - tidak ada elemen data yang diberikan"]) + "\n"

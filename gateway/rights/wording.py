@@ -119,7 +119,7 @@ def operation_words(name: str) -> Text:
 def sentence(access: Access, dictionary: Mapping[str, Field]) -> Text:
     """The access in one sentence, such as a letter would tell it."""
     did, ended = operation_words(access.operation), outcome_words(access.outcome)
-    labels = [_in_form(field_label(name, dictionary), form) for name, form in access.fields.items()]
+    labels = [in_form(field_label(name, dictionary), form) for name, form in access.fields.items()]
     about = Text(f" tentang {access.programme}", f" on {access.programme}") if access.programme else _NOTHING
     told = Text("", "")
     if labels:
@@ -136,8 +136,11 @@ def sentence(access: Access, dictionary: Mapping[str, Field]) -> Text:
 _NOTHING = Text("", "")
 
 
-def _in_form(label: Text, form: str) -> Text:
-    """What left of a field: a comparison's result is not the element, nor is a year the day."""
+def in_form(label: Text, form: str) -> Text:
+    """What left of a field, by its label and the form as an agreement spells it.
+
+    A comparison's result is not the element, nor is a year the day.
+    """
     said = _FORMS.get(form.split(" ", 1)[0])
     return label if said is None else Text(said.id.format(label.id), said.en.format(label.en))
 

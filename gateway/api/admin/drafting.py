@@ -116,7 +116,7 @@ def _terms_routes(router: APIRouter, store: PolicyStore, check: StaffCheck, answ
         """What an agreement says beside its fields, as far as its text can be read."""
         version = store.get("agreement", name, number)
         written = terms.terms_of(version.text)
-        missing = store.judge(version).missing
+        missing = store.judge(version).documents
         regions = [named_region(code) for code in written.regions]
         programmes, consumers = store.book_of().programmes, store.consumers()
         return terms_out(version, written, missing, regions, DOCUMENT_KINDS, programmes, consumers)

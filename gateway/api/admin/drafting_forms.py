@@ -107,6 +107,7 @@ class MatrixOut(BaseModel):
     state: State
     etag: str
     active_version: int | None
+    readable: bool = Field(description="Whether the text is YAML at all; if not, no field is told of it.")
     legal_basis: list[str]
     groups: list[FieldGroup]
 
@@ -159,11 +160,15 @@ class TermsOut(BaseModel):
     version: int
     state: State
     etag: str
+    readable: bool = Field(description="Whether the text is YAML at all; if not, no term is told of it.")
     title: dict[str, str]
     consumer: str | None
     purpose: str | None
     legal_basis: list[str]
     documents: list[DocumentRow]
+    documents_judged: bool = Field(
+        description="Whether it is known which documents are needed: not while the text has mistakes."
+    )
     valid_from: str | None
     valid_until: str | None
     operations: list[str]
@@ -236,6 +241,7 @@ def matrix_out(version: Version, rows: Sequence[Row], active_version: int | None
         state=version.state,
         etag=version.etag,
         active_version=active_version,
+        readable=terms.readable,
         legal_basis=list(terms.legal_basis),
         groups=[FieldGroup(name=name, fields=fields) for name, fields in groups.items()],
     )
@@ -244,14 +250,14 @@ def matrix_out(version: Version, rows: Sequence[Row], active_version: int | None
 def terms_out(
     version: Version,
     terms: Terms,
-    missing: Iterable[MissingDocument],
+    missing: Iterable[MissingDocument] | None,
     regions: Sequence[NamedRegion],
     kinds: Sequence[str],
     programmes: Iterable[str],
     consumers: Collection[str],
 ) -> TermsOut:
-    """The terms as they are shown, `kinds` of documents among them."""
-    why = {one.kind: one.why for one in missing}
+    """The terms as they are shown, `kinds` of documents among them; None is `missing` while nobody knows."""
+    why = {one.kind: one.why for one in missing or ()}
     told: dict[str, Any] = {
         one.name: getattr(terms, one.name) for one in dataclasses.fields(terms) if one.name != "documents"
     }
@@ -265,6 +271,7 @@ def terms_out(
             DocumentRow(kind=kind, number=terms.documents.get(kind), why=_both(why.get(kind)))
             for kind in kinds
         ],
+        documents_judged=missing is not None,
         known_programmes=sorted(programmes),
         known_consumers=sorted(consumers),
         warnings=[

@@ -5,7 +5,7 @@ told how the texts differ, and nothing is lost.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -90,6 +90,7 @@ class _Desk:
             self.store.prospects(version, staff, judgement),
             self.difference(version.kind, version.name, None, version),
             self.resumable_by(version),
+            self.resumable_afterwards(version, staff),
         )
 
     def resumable_by(self, version: Version) -> tuple[str, ...] | None:
@@ -97,6 +98,13 @@ class _Desk:
         if version.state != "suspended":
             return None
         return may_resume(version, self.check.holders("approver")["approver"])
+
+    def resumable_afterwards(self, version: Version, staff: Staff) -> tuple[str, ...] | None:
+        """Who could have an agreement answer again that `staff` suspends; None where there is none to."""
+        if "suspend" not in acts_possible(version.kind, version.state):
+            return None
+        suspended = replace(version, suspended_by=staff.id)
+        return may_resume(suspended, self.check.holders("approver")["approver"])
 
     def difference(self, kind: Kind, name: str, base: int | None, to: Version) -> PolicyDifference:
         """How a version differs from another one, or from what is in force."""

@@ -12,7 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.agreements.judging import Difference
 from gateway.agreements.keepable import LONGEST_TEXT_BYTES
-from gateway.agreements.lifecycle import NEEDS_REASON, ROLES_FOR, Act, Judgement, Kind, State, Unmet, Version
+from gateway.agreements.lifecycle import (
+    NEEDS_REASON,
+    NOT_JUDGED,
+    ROLES_FOR,
+    Act,
+    Judgement,
+    Kind,
+    State,
+    Unmet,
+    Version,
+)
 from gateway.agreements.listing import Listed
 from gateway.agreements.refused import difference_in_words
 from gateway.agreements.store import Done
@@ -93,6 +103,13 @@ class PossibleAct(BaseModel):
     unmet: list[Condition]
 
 
+class NeededDocument(BaseModel):
+    """A document that an agreement does not name yet, and why it needs it."""
+
+    kind: str = Field(examples=["mou"])
+    why: BothLanguages
+
+
 class ChangedClause(BaseModel):
     """One clause that differs: `wider` opens, `narrower` closes, `neutral` does neither."""
 
@@ -133,6 +150,14 @@ class PolicyVersion(VersionSummary):
 
     resumable_by: list[str] | None = Field(
         description="Of a suspended version: the approvers who neither wrote nor suspended it; else null."
+    )
+    resumable_afterwards: list[str] | None = Field(
+        description="Of an agreement that answers: the approvers who could let it answer again if you "
+        "suspended it; else null."
+    )
+    missing_documents: list[NeededDocument] | None = Field(
+        description="What it has to name before it can be put into force; null while the text has mistakes, "
+        "and of a version that is not on its way into force."
     )
     kind: Kind
     name: str
@@ -223,10 +248,13 @@ def version_out(
     possible: Mapping[Act, tuple[Unmet, ...]],
     difference: PolicyDifference,
     resumable_by: Sequence[str] | None,
+    resumable_afterwards: Sequence[str] | None,
 ) -> PolicyVersion:
     """A version in full."""
     return PolicyVersion(
         resumable_by=None if resumable_by is None else list(resumable_by),
+        resumable_afterwards=None if resumable_afterwards is None else list(resumable_afterwards),
+        missing_documents=_needed(judgement),
         **_facts(version),
         kind=version.kind,
         name=version.name,
@@ -255,6 +283,13 @@ def difference_out(difference: Difference, against: Version | None) -> PolicyDif
 def act_out(done: Done) -> PolicyAct:
     """An act of the history."""
     return PolicyAct.model_validate(done, from_attributes=True)
+
+
+def _needed(judgement: Judgement) -> list[NeededDocument] | None:
+    missing = None if judgement is NOT_JUDGED else judgement.documents
+    if missing is None:
+        return None
+    return [NeededDocument(kind=one.kind, why=BothLanguages(id=one.why.id, en=one.why.en)) for one in missing]
 
 
 def _condition(one: Unmet) -> Condition:

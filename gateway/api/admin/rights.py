@@ -112,6 +112,9 @@ class IncidentReport(IncidentOut):
     exchanges: int
     people: int
     fields: dict[str, int]
+    forms: dict[str, dict[str, int]] = Field(
+        description="Of each field, how many people by the form in which it was told, as agreements spell it."
+    )
     decisions: dict[str, int]
     erased: int = Field(description="Exchanges whose entries were erased under an order: not counted.")
 
@@ -314,6 +317,7 @@ def _report(incident: Incident, exposure: Exposure) -> IncidentReport:
         exchanges=exposure.exchanges,
         people=exposure.people_count,
         fields=dict(exposure.fields),
+        forms={name: dict(counts) for name, counts in exposure.forms.items()},
         decisions=dict(exposure.decisions),
         erased=exposure.erased,
     )

@@ -197,6 +197,9 @@ class ImpactOut(BaseModel):
     decided_for: date
     exchanges: int
     left_out: int = Field(description="Of consumers that may not call now; they are not replayed.")
+    of_its_consumer: int | None = Field(
+        description="Of an agreement: what its consumer asked for its purpose; at 0 it was tried on nothing."
+    )
     affected: int
     consumers: list[ConsumerImpactOut]
 
@@ -227,6 +230,7 @@ def impact_out(replayed: Replayed) -> ImpactOut:
         decided_for=replayed.decided_for,
         exchanges=replayed.exchanges,
         left_out=replayed.left_out,
+        of_its_consumer=replayed.of_its_consumer,
         affected=replayed.impact.affected,
         consumers=[
             _consumer(id_, replayed.names[id_], one, dictionary)

@@ -49,7 +49,7 @@ async def regions(visit: Visit) -> Response:
         province=province,
         areas=f"/admin/v1/maps/areas?{query}" if choices["edition"] else "",
         told=lambda value: told(visit.speech, figures["kind"], value),
-        classes=classes(figures["kind"], figures["bounds"]),
+        classes=classes(figures["kind"], figures["bounds"], figures["fewest"]),
     )
 
 
@@ -74,14 +74,20 @@ def told(speech: Speech, kind: str, value: float | None) -> str:
     return speech.percent(value) if kind == "share" else speech.number(value)
 
 
-def classes(kind: str, bounds: Sequence[float]) -> list[tuple[float, float]]:
+def classes(kind: str, bounds: Sequence[float], fewest: int) -> list[tuple[float, float]]:
     """Where each class of a legend begins and ends, from the bounds that the API gives.
 
-    Of counts, a class ends below where the next begins.
+    Of counts, a class ends below where the next begins, and at nothing where it has none but those below
+    `fewest`, which are not told. Classes of shares meet.
+
+    >>> classes("count", [0, 5, 20, 31], 5), classes("share", [0.8, 0.9, 1.0], 5)
+    ([(0, 0), (5, 19), (20, 31)], [(0.8, 0.9), (0.9, 1.0)])
     """
     found = list(pairwise(bounds))
-    below = 1 if kind == "count" else 0
-    return [(begins, ends - below) for begins, ends in found[:-1]] + found[-1:]
+    if kind != "count":
+        return found
+    ends_at = [(begins, ends - 1) for begins, ends in found[:-1]] + found[-1:]
+    return [(begins, begins if ends < fewest else ends) for begins, ends in ends_at]
 
 
 def _shown(visit: Visit, choices: Mapping[str, Any]) -> str:

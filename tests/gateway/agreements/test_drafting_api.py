@@ -295,3 +295,36 @@ def test_only_authors_fill_in_drafts(desk: Desk) -> None:
     assert _begin(oka, "theirs").status_code == 403
     assert oka.put(f"{DRAFT}/matrix", json={"choices": []}, headers={"If-Match": etag}).status_code == 403
     assert oka.put(f"{DRAFT}/terms", json={}, headers={"If-Match": etag}).status_code == 403
+
+
+def test_what_is_not_there_is_told_by_the_words_of_the_language(desk: Desk) -> None:
+    ani = desk.signed_in("ani")
+    indonesian = {"Accept-Language": "id"}
+    for path, told in (("nobody", "Tidak ada perjanjian"), (f"{NAME}/versions/9", "dari perjanjian")):
+        answer = ani.get(f"{POLICIES}/agreement/{path}", headers=indonesian)
+        assert answer.status_code == 404
+        assert told in answer.text
+
+
+def test_of_a_text_that_is_no_yaml_neither_fields_nor_terms_are_told_as_known(desk: Desk) -> None:
+    ani = desk.signed_in("ani")
+    begun = _draft_of_what_is_in_force(ani)
+    said = {name: begun.json()[name] for name in ("text", "cases")}
+    told = ani.get(f"{DRAFT}/matrix").json(), ani.get(f"{DRAFT}/terms").json()
+    assert [one["readable"] for one in told] == [True, True]
+    assert told[1]["documents_judged"]
+    broken = said | {"text": said["text"] + "bad: [yaml\n"}
+    ani.put(DRAFT, json=broken, headers={"If-Match": begun.headers["etag"]}).raise_for_status()
+    told = ani.get(f"{DRAFT}/matrix").json(), ani.get(f"{DRAFT}/terms").json()
+    assert [one["readable"] for one in told] == [False, False]
+    assert not told[1]["documents_judged"]
+    assert ani.get(DRAFT).json()["missing_documents"] is None
+
+
+def test_documents_that_are_missing_are_told_before_a_draft_is_submitted(desk: Desk) -> None:
+    ani = desk.signed_in("ani")
+    begun = _draft_of_what_is_in_force(ani)
+    assert begun.json()["missing_documents"] == []
+    form = {"documents": {"mou": ""}}
+    saved = ani.put(f"{DRAFT}/terms", json=form, headers={"If-Match": begun.headers["etag"]})
+    assert [one["kind"] for one in saved.json()["missing_documents"]] == ["mou"]

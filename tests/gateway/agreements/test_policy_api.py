@@ -146,6 +146,15 @@ def test_a_suspension_names_since_when_why_and_who_can_end_it(desk: Desk) -> Non
     assert oda.get(f"{POLICY}/versions/1").json()["resumable_by"] == ["budi", "oka"]
 
 
+def test_before_a_suspension_it_is_told_who_could_end_it_or_that_nobody_could(desk: Desk) -> None:
+    oda, oka = desk.signed_in("oda"), desk.signed_in("oka")
+    seen = oda.get(f"{POLICY}/versions/1")
+    assert seen.json()["resumable_afterwards"] == ["budi", "oka"]
+    assert oka.get(f"{POLICY}/versions/1").json()["resumable_afterwards"] == ["budi"]
+    suspended = _act(oda, "suspend", seen, reason="surat 12/PDK/2026").json()
+    assert suspended["resumable_afterwards"] is None
+
+
 def test_another_goes_on_with_a_draft_or_discards_it_and_begins_anew(desk: Desk) -> None:
     ani, budi, oka = desk.signed_in("ani"), desk.signed_in("budi"), desk.signed_in("oka")
     seen = _draft(ani, narrower())

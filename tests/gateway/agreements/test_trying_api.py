@@ -31,6 +31,7 @@ from tests.gateway.staff.office import InProcess, Office
 
 PBI = {"operation": "eligibility", "programme": "PBI-JK"}
 INVENTED, REAL = persona("eligible").nik, NIKS[1]
+OTHER = "bpjs-member-reconciliation"
 VERSION = f"/admin/v1/policies/agreement/{NAME}/versions/2"
 
 
@@ -146,7 +147,7 @@ def test_an_impact_names_consumer_effect_and_exchanges(desk: Desk) -> None:
     exchange_id = desk.ask(NIKS[0])
     desk.traffic.bureau.draft(narrower())
     shown = desk.acting_as("operator").post(f"{VERSION}/impact", params={"days": 1}).json()
-    assert (shown["exchanges"], shown["affected"]) == (1, 1)
+    assert (shown["exchanges"], shown["affected"], shown["of_its_consumer"]) == (1, 1, 1)
     (consumer,) = shown["consumers"]
     (effect,) = consumer["effects"]
     assert (consumer["name"], effect["samples"]) == (BPJS.name, [exchange_id])
@@ -154,6 +155,14 @@ def test_an_impact_names_consumer_effect_and_exchanges(desk: Desk) -> None:
         "id": "tanggal lahir tidak akan keluar lagi (kini tahun saja).",
         "en": "date of birth would leave no more (now only as year).",
     }
+
+
+def test_an_agreement_whose_consumer_asked_nothing_is_told_to_be_tried_on_nothing(desk: Desk) -> None:
+    desk.ask(NIKS[0])
+    desk.traffic.bureau.draft((agreement_text(name=OTHER), b""), name=OTHER)
+    path = VERSION.replace(NAME, OTHER)
+    shown = desk.acting_as("operator").post(f"{path}/impact", params={"days": 1}).json()
+    assert (shown["exchanges"], shown["affected"], shown["of_its_consumer"]) == (1, 0, 0)
 
 
 def test_days_have_bounds_and_versions_have_to_be_there(desk: Desk) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from gateway.agreements import lifecycle
+from gateway.console.policy_words import POLICY_WORDS
 from tests.gateway.console.browsing import Seen
 from tests.gateway.console.conftest import Office
 
@@ -159,6 +164,7 @@ def test_a_version_with_a_mistake_says_which_line_and_offers_no_submission(offic
     overview = author.open(begun.path.partition("?")[0])
     assert not any(form.offers("Submit for approval") for form in overview.forms)
     assert "Who can meet this" in overview.text
+    assert "its text or cases have mistakes" in overview.text
 
 
 def test_a_new_agreement_begins_from_a_form_that_keeps_what_was_typed(office: Office) -> None:
@@ -178,6 +184,11 @@ def test_a_new_agreement_begins_from_a_form_that_keeps_what_was_typed(office: Of
     begun = author.send(author.open(f"{ALL}/_new"), "Begin the draft", **typed)
     assert begun.status == 200, begun.text
     assert begun.form("Save the draft").fields["document_pks"] == ["CONTOH-PKS-099/2026"]
+    assert "cannot be told yet" in begun.text
+    assert "No last day yet" in begun.text
+    version = begun.path.partition("?")[0].removesuffix("/terms")
+    assert "at least one field" in author.open(f"{version}/fields").text
+    assert "No case is written yet." in author.open(version).text
     assert "A new agreement" in author.open(f"{ALL}/new").text
 
 
@@ -189,9 +200,59 @@ def test_a_rule_is_told_tried_and_its_clauses_shown(office: Office) -> None:
     form = author.open("/console/programmes/pkh/versions/1/preview")
     tried = author.send(form, "Try", persona="deceased", nik="")
     assert "Not eligible" in tried.text
-    assert "no The person is alive." in tried.text
+    assert "does not hold The person is alive." in tried.text
 
 
 def test_the_dictionary_shows_what_may_never_leave(office: Office) -> None:
     seen = office.browser("operator").open(f"{ALL}/_dictionary")
     assert "may never leave" in seen.text
+
+
+def test_of_a_text_that_cannot_be_read_no_page_says_what_it_releases(office: Office) -> None:
+    author = office.browser("perancang")
+    begun = author.send(author.open(f"{ALL}/bpjs-pbi-jk"), "Change it: begin a draft")
+    version = begun.path.partition("?")[0]
+    text = author.open(f"{version}/text")
+    written = text.form("Save the draft").fields["text"][0]
+    author.send(text, "Save the draft", text=f"{written}bad: [yaml\n")
+    for tab in ("fields", "terms"):
+        seen = author.open(f"{version}/{tab}")
+        assert "The text of this version cannot be read" in seen.text
+        assert "To the text and its mistakes" in seen.links
+        assert not any(form.offers("Save the draft") for form in seen.forms)
+
+
+def test_documents_that_a_version_lacks_are_told_where_it_is_submitted(office: Office) -> None:
+    author = office.browser("perancang")
+    begun = author.send(author.open(f"{ALL}/cek-bansos-own-status"), "Change it: begin a draft")
+    version = begun.path.partition("?")[0]
+    author.send(author.open(f"{version}/terms"), "Save the draft", document_mou="")
+    told = "once these documents are named: Memorandum of understanding (MoU)"
+    submitting = author.open(version)
+    assert submitting.text.count(told) == 2
+    assert "The document `mou`" not in submitting.text
+
+
+def test_a_rule_in_force_is_not_called_history(office: Office) -> None:
+    seen = office.browser("perancang").open("/console/programmes/bpnt/versions/1")
+    assert "This version is in force" in seen.text
+    assert "It counts until another version is put into force" in seen.text
+    assert "this version is history" not in seen.text
+
+
+def test_who_suspends_reads_first_who_can_end_it_and_then_no_page_says_in_force(office: Office) -> None:
+    operator = office.browser("operator")
+    version = f"{ALL}/cek-bansos-own-status/versions/1"
+    before = operator.open(version)
+    assert "it can be let answer again by: penyetuju" in before.text
+    suspended = operator.send(before, "Suspend", reason="surat 12/PDK/2026")
+    assert "This version is suspended" in suspended.text
+    assert "This version is in force" not in suspended.text
+    alone = office.browser("penyetuju")
+    alone.send(alone.open(version), "Let it answer again", reason="surat 13/PDK/2026")
+    assert "nobody could let it answer again" in alone.open(version).text
+
+
+def test_every_condition_of_an_act_has_its_phrase() -> None:
+    written = Path(lifecycle.__file__).read_text(encoding="utf-8")
+    assert set(re.findall(r'Unmet\(\s*"(\w+)"', written)) == POLICY_WORDS["unmet"].keys() | {"wrong_state"}

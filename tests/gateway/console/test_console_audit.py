@@ -109,6 +109,8 @@ def test_acts_of_staff_are_found_told_and_proven(office: Office) -> None:
     address = next(link for link in found.links.values() if re.search(r"/acts/[0-9a-f-]{36}", link))
     seen = _until(operator, address, "Proven")
     assert "staff/operator" in seen.text
+    for path in ("acts/abc", "exchanges/abc"):
+        assert "There is no such page" in operator.open(f"/console/audit/{path}").text
     assert (
         operator.send(seen, "Download the bundle", reason="BPK 17/2026").response.json()["consumer"] is None
     )
@@ -170,7 +172,7 @@ def test_an_incident_is_begun_counted_told_and_gone_from_what_needs_somebody(off
     begun = auditor.send(form, button, **{**typed, "last": now, "known_at": now}, reason="ND 7/2026")
     assert "its clock is running" in begun.text
     assert "People of whom something was told 1" in begun.text
-    assert "Decision for PBI-JK 1" in begun.text
+    assert "Decision for PBI-JK \N{EN DASH} 1" in begun.text
     assert begun.path.split("?")[0] in auditor.open("/console").html
     letters = auditor.send(begun, "Write the notices", how="Berkas terkirim ke alamat yang salah.")
     assert "KEGAGALAN PELINDUNGAN DATA PRIBADI" in letters.text
@@ -194,6 +196,8 @@ def test_a_reversal_is_asked_for_approved_by_another_and_performed_once(office: 
     typed = {"sector": "kesehatan", "pseudonyms": name, "legal_basis": "court_order", "reason": "ND 7/2026"}
     refused = asking.send(form, button, **typed, reference="")
     assert refused.form(button).fields["pseudonyms"] == [name], "what was typed stays"
+    mistyped = asking.send(form, button, **{**typed, "pseudonyms": f"{name} abc"}, reference="PN 17/2026")
+    assert "pseudonyms, number 2: expected pseudonyms of the sector kesehatan" in mistyped.text
     page = asking.send(form, button, **typed, reference="PN 17/2026")
     assert "Somebody else with the role Approver settles it" in page.text
     address = page.path.split("?")[0]
@@ -205,6 +209,7 @@ def test_a_reversal_is_asked_for_approved_by_another_and_performed_once(office: 
     assert "Only operator, who asked for it, can see them." in approved.text
     wrong = asking.send(asking.open(address), "Show who they are, this once", pseudonyms="v1.kesehatan.x")
     assert wrong.status == 409
+    assert "in the same order, and send them again" in wrong.text
     shown = asking.send(asking.open(address), "Show who they are, this once", pseudonyms=name)
     assert persona("eligible").nik in shown.text
     assert name not in shown.html, "a person and the pseudonym never stand beside each other"

@@ -48,8 +48,20 @@ def test_a_private_key_is_refused_and_not_given_back_and_every_problem_is_a_line
     assert private["d"] not in seen.html
     assert seen.form("Usulkan konsumen").fields["jwks"][0].strip() == ""
     assert "memuat kunci privat" in seen.text
-    assert "<li>sektor: diharapkan" in seen.html
-    assert "<li>kunci ke-1: memuat bagian privat" in seen.html
+    assert re.search(r'id="sector-error">Diharapkan 1 sampai 32', seen.html)
+    assert "Periksa isian yang ditandai." in seen.text
+    assert "<li>" not in seen.html.partition('role="alert"')[2].partition("</div>")[0]
+
+
+def test_what_a_registration_needs_is_marked_before_it_is_sent(office: Office) -> None:
+    html = office.browser("perancang").open(NEW).html
+    for name in ("id", "name", "sector", "office", "email", "jwks", "reason"):
+        assert re.search(rf'<(?:input|textarea) id="{name}"[^>]* required', html), name
+    for name, right in (("id", "dinsos-jatim"), ("sector", "kesehatan")):
+        pattern = re.search(rf'id="{name}"[^>]* pattern="([^"]*)"', html)
+        assert pattern
+        assert re.fullmatch(pattern[1], right)
+        assert not re.fullmatch(pattern[1], "Dua Kata")
 
 
 def test_a_malformed_registration_names_no_pointer(office: Office) -> None:
@@ -149,6 +161,14 @@ def test_what_was_asked_shows_in_the_traffic_and_on_the_consumers_page(office: O
             break
     assert traffic.html.count("<tr>") > 30
     assert browser.open("/console?range=nonsense").status == 200
+
+
+def test_a_consumer_without_an_agreement_leads_its_author_to_a_new_one(office: Office) -> None:
+    _propose(office, "dinas-tanpa")
+    writer = office.browser("perancang")
+    link = writer.open("/console/consumers/dinas-tanpa").links["Write an agreement"]
+    assert writer.open(link).form("Begin the draft").fields["consumer"] == ["dinas-tanpa"]
+    assert "Write an agreement" not in office.browser("operator").open("/console/consumers/dinas-tanpa").links
 
 
 def test_nothing_is_offered_that_a_role_may_not_do(office: Office) -> None:

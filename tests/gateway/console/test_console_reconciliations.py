@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import date
 
@@ -47,8 +48,12 @@ def test_a_run_shows_what_it_came_to_and_can_no_longer_be_acted_on(office: Offic
     assert "matched, matched with differences, moved and deceased" in run.text
     assert not [form for form in run.forms if form.offers("Cancel the run for good")]
     assert "hx-get" not in run.html, "a page of what is over renews itself no more"
+    assert "follows" not in run.text
     browser = office.browser("operator")
-    assert "Kota Surabaya" in browser.open(f"{run.path}?view=regions").text
+    regions = browser.open(f"{run.path}?view=regions").text
+    assert "Kota Surabaya" in regions
+    assert "80.0% to below 90.0%" in regions
+    assert "98.0% \N{EN DASH} 100.0%" in regions
     assert "Jawa Timur" in browser.open(f"{run.path}?view=quality").text
     assert "2026" in browser.open(_RUNS).text
 
@@ -58,6 +63,12 @@ def test_what_the_api_refuses_is_told_at_the_form_with_what_was_typed(office: Of
     browser = office.browser("operator")
     nowhere = browser.open(f"{_RUNS}/new?way=extract&extract=latihan.csv&region=99")
     assert "There is no region 99." in nowhere.text
+    unknown = browser.open(f"{_RUNS}/new?way=extract&extract=latihan.csv&region=Antah+Berantah")
+    assert "There is no region Antah Berantah." in unknown.text
+    assert unknown.form("Say what this will do").fields["region"] == ["Antah Berantah"]
+    assert "Choose an extract first." not in browser.open(f"{_RUNS}/new?region=35.78").text
+    none_chosen = browser.send(browser.open(f"{_RUNS}/new"), "Say what this will do", extract="")
+    assert "Choose an extract first." in none_chosen.text
     assert not [form for form in nowhere.forms if form.offers("Start the run")]
     wanted = browser.open(f"{_RUNS}/new?way=extract&extract=latihan.csv&region=35.78")
     seen = browser.send(wanted, "Start the run", region="00")
@@ -99,7 +110,10 @@ def test_a_case_is_refused_with_a_reason_and_the_next_one_comes(office: Office, 
     assert "Together, in bits" in case.text
     assert "calibrated on pairs whose truth is known" in case.text
     decided = browser.send(case, "Refuse: this is somebody else", reason=_WHY)
-    assert "Refused: nobody is asked about these two again." in decided.text
+    person = cases[0].rpartition("/")[2]
+    assert f"The case before ({person[:8]}, " in decided.text
+    assert "is refused: nobody is asked about those two again." in decided.text
+    assert "The case before" not in browser.open(decided.path.partition("?")[0]).text
     assert "refused" in browser.open(cases[0]).text
 
 
@@ -107,6 +121,7 @@ def test_a_work_list_is_a_download_of_one_regency_and_asks_for_a_reason(office: 
     assert run.status == 200
     browser = office.browser("operator")
     form = browser.open(f"{_RUNS}/findings/export?region=35.78")
+    assert re.search(r'id="region"[^>]* required', form.html)
     missing = browser.send(form, "Download the work list (CSV)", region="35", reason=_WHY)
     assert missing.status == 422
     assert missing.form("Download the work list (CSV)").fields["reason"] == [_WHY]

@@ -123,6 +123,15 @@ def test_a_page_is_small_before_maps_and_charts(office: Office, address: str) ->
     assert any(name.startswith("console.css") for name in sizes)
 
 
+def test_the_keys_of_a_consumer_fit_a_desk_and_a_table_that_does_not_fit_casts_a_shadow(desk: Desk) -> None:
+    page = desk.open(_CONSUMER)
+    keys = page.locator(".scroll:has(> table)").first
+    assert keys.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+    assert (
+        keys.evaluate("box => getComputedStyle(box).backgroundAttachment") == "local, local, scroll, scroll"
+    )
+
+
 def test_sign_in_is_free_of_barriers_too(browser: Browser, office: Office) -> None:
     nobody = Desk(browser, office)
     nobody.open("/console/sign-in")

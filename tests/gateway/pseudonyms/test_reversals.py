@@ -17,6 +17,7 @@ from gateway.api.admin import reversals as api
 from gateway.api.admin.documentation import MEMBER_NAMES
 from gateway.api.admin.reversals import reversal_router
 from gateway.api.admin.session import session_router
+from gateway.api.problem_words import REMEDIES_BY_CODE
 from gateway.audit.entry import SubjectHasher
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, NotFound, NotPermitted
@@ -160,14 +161,17 @@ async def test_an_approval_is_taken_back_until_it_is_used(world: World) -> None:
 async def test_only_the_pseudonyms_that_were_approved_are_undone(world: World) -> None:
     approved, names = await _approved(world), await _names(world)
     for others in (names[:1], [*names, names[0]], names[::-1], [names[0], "another"]):
-        with pytest.raises(Conflict, match="not the pseudonyms"):
+        with pytest.raises(Conflict, match="not the pseudonyms") as refused:
             await world.reversals.perform(ONI, approved.id, others)
+        assert "same order" in REMEDIES_BY_CODE[refused.value.code].en, (
+            "a mistake of typing, mended by typing"
+        )
 
 
-async def test_a_name_of_another_sector_or_of_nobody_leads_to_nobody(world: World) -> None:
-    foreign = await world.name(RECEIVER, world.people[0])
+async def test_a_forged_name_and_one_of_nobody_are_asked_for_alike_and_lead_to_nobody(world: World) -> None:
+    forged = "v1.kesehatan." + "A" * 43
     unknown = (await world.keyring.of("kesehatan")).name(person().person_id)
-    names = [foreign, "rubbish", unknown]
+    names = [forged, forged, unknown]
     asked = world.reversals.request(
         ONI, "kesehatan", names, legal_basis="court_order", reference="1", reason="x"
     )
@@ -175,6 +179,25 @@ async def test_a_name_of_another_sector_or_of_nobody_leads_to_nobody(world: Worl
     people = await world.reversals.perform(ONI, asked.id, names)
     assert [one.person_id is None for one in people] == [True, True, False]
     assert [one.nik for one in people] == [None, None, None]
+
+
+async def test_only_what_can_be_pseudonyms_of_the_sector_is_asked_for_and_is_not_repeated(
+    world: World,
+) -> None:
+    foreign, (own, other) = await world.name(RECEIVER, world.people[0]), await _names(world)
+    basis = {"legal_basis": "court_order", "reference": "1", "reason": "x"}
+    for wrong in ("abc", "", foreign, own[:-1], f"{own} ", own.upper()):
+        with pytest.raises(BadInput, match=r"^pseudonyms, number 2: expected") as refused:
+            world.reversals.request(ONI, "kesehatan", [own, wrong, other], **basis)
+        said = refused.value.said
+        assert said is not None
+        assert own not in said.id + said.en
+        assert foreign not in said.id + said.en
+    for sector in ("pendidikan", "", "Kesehatan"):
+        with pytest.raises(BadInput, match=r"^sector: expected one of .*\(kesehatan, pkh\)"):
+            world.reversals.request(ONI, sector, [own], **basis)
+    assert world.reversals.list() == []
+    assert world.entries() == []
 
 
 @pytest.mark.parametrize(

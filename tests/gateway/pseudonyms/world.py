@@ -85,7 +85,12 @@ class World:
             timeout_s=5,
         )
         self.reversals = Reversals(
-            self.database, self.keyring.of, niks_of(self.registry, self.clock), AUDIT_KEY, self.clock
+            self.database,
+            self.keyring.of,
+            self.keyring.sectors,
+            niks_of(self.registry, self.clock),
+            AUDIT_KEY,
+            self.clock,
         )
 
     def clock(self) -> datetime:

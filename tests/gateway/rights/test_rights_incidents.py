@@ -73,6 +73,7 @@ def test_who_was_told_of_is_counted_once_and_each_field_by_its_people(log: Log) 
     assert _told(log, incident) == {ANI, BUDI}
     assert exposure.people_count == 2
     assert exposure.fields == {"decile": 1, "sex": 2}
+    assert exposure.forms == {"decile": {"keep": 1}, "sex": {"keep": 2}}
     assert exposure.decisions == {"PKH": 1}
     assert (exposure.exchanges, exposure.erased) == (4, 0)
 
@@ -82,6 +83,7 @@ def test_the_count_is_that_of_somebody_who_reads_every_entry(log: Log) -> None:
     hashes = [HASHER.person(UUID(int=number)) for number in range(12)]
     people: set[str] = set()
     fields: defaultdict[str, set[str]] = defaultdict(set)
+    forms: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     decisions: defaultdict[str, set[str]] = defaultdict(set)
     for _ in range(60):
         names = chance.sample(["decile", "sex", "region", "full_name"], chance.randrange(4))
@@ -89,19 +91,21 @@ def test_the_count_is_that_of_somebody_who_reads_every_entry(log: Log) -> None:
         outcomes = ["eligible", "released", "not_found", "duplicate_identity", "unknown"]
         asked = [(chance.choice(hashes), chance.choice(outcomes)) for _ in range(chance.randrange(5))]
         answered = chance.random() < 0.9
+        told_as = {name: chance.choice(["keep", "mask (first: 1)"]) for name in names}
         log.write(
             *asked,
             at=NOW - HOUR / 2,
             outcome="answered" if answered else "refused",
-            fields={name: chance.choice(["keep", "mask (first: 1)"]) for name in names},
+            fields=told_as,
             programme=programme,
         )
         told = {one for one, outcome in asked if outcome not in {"not_found", "duplicate_identity"}}
         if not answered:
             continue
         people |= told
-        for name in names:
+        for name, form in told_as.items():
             fields[name] |= told
+            forms[name][form] |= told
         if programme:
             decisions[programme] |= told
     incident = _opened(log)
@@ -109,6 +113,9 @@ def test_the_count_is_that_of_somebody_who_reads_every_entry(log: Log) -> None:
     assert _told(log, incident) == people
     assert (exposure.exchanges, exposure.people_count) == (60, len(people))
     assert exposure.fields == {name: len(told) for name, told in fields.items()}
+    assert exposure.forms == {
+        name: {form: len(told) for form, told in each.items()} for name, each in forms.items()
+    }
     assert exposure.decisions == {name: len(told) for name, told in decisions.items()}
 
 
@@ -214,3 +221,31 @@ def test_the_notices_say_what_the_log_knows_and_show_the_gaps(log: Log) -> None:
     assert "bila pelayanan publik atau kepentingan masyarakat terdampak" in report
     assert "(1 orang)" in report
     assert "(1 orang)" not in letter
+
+
+def test_the_notices_say_in_which_form_a_field_left(log: Log) -> None:
+    told = {
+        "mother_name": "verdict",
+        "full_name": "mask (show_first: 1)",
+        "birth_date": "generalise (to: year)",
+        "nik": "pseudonym",
+        "decile": "bucket (ranges: 1-4, 5+)",
+        "sex": "keep",
+    }
+    log.write((ANI, "released"), at=NOW - HOUR / 2, fields=told)
+    log.write((BUDI, "released"), at=NOW - HOUR / 2, fields={"full_name": "mask (show_first: 2)"})
+    incident = _opened(log)
+    facts = (incident, _incidents(log).exposure(incident), "Kementerian X", DICTIONARY, Account())
+    label = {name: field.label.id for name, field in DICTIONARY.items()}
+    forms = [
+        f"hasil pencocokan {label['mother_name']}",
+        f"{label['full_name']} yang disamarkan",
+        f"{label['birth_date']} secara umum",
+        f"pseudonim dari {label['nik']}",
+        f"{label['decile']} sebagai rentang",
+        label["sex"],
+    ]
+    letter, report = notice_to_people(*facts), notice_to_authority(*facts)
+    for form in forms:
+        assert letter.count(f"   - {form}\n") == 1, letter
+        assert f"   - {form} (1 orang)\n" in report

@@ -36,7 +36,7 @@ async def search(visit: Visit) -> Response:
         found=found,
         chosen=chosen,
         typed=typed,
-        actors=[("", visit.speech.say(ALL)), *((one, one) for one in choices["actors"])],
+        actors=[("", visit.speech.say(ALL)), *options(visit.speech, "actor", choices["actors"])[1:]],
         acts=[
             *options(visit.speech, "staff_acts", families),
             *options(visit.speech, "staff_act", choices["acts"])[1:],

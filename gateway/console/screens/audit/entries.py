@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.console.asking import ApiProblem
 from gateway.console.screen import Page
+from gateway.console.screens.audit.searching import reference_in
 from gateway.console.visit import Visit
 
 
@@ -33,6 +34,8 @@ def entry_pages(path: str, api: str, name: str) -> Sequence[Page]:
         return Response(answer.content, media_type="application/json", headers=named)
 
     async def shown(visit: Visit, problem: ApiProblem | None = None) -> Response:
+        if reference_in(visit.path("entry_id")) is None:
+            return visit.show("missing.html", status=404)
         found = await visit.get(f"{api}/{visit.path('entry_id')}")
         typed = await visit.typed("reason") if problem else {"reason": ""}
         return visit.show(

@@ -32,7 +32,7 @@ async def listed(visit: Visit) -> Response:
 
 async def new(visit: Visit) -> Response:
     """The form by which a reversal is asked for."""
-    return _new_form(visit, {})
+    return await _new_form(visit, {})
 
 
 async def request(visit: Visit) -> Response:
@@ -42,7 +42,7 @@ async def request(visit: Visit) -> Response:
         asked = await visit.post(_API, {**typed, "pseudonyms": typed["pseudonyms"].split()})
     except ApiProblem as problem:
         if problem.about_input:
-            return _new_form(visit, typed, problem)
+            return await _new_form(visit, typed, problem)
         raise
     return visit.see(f"{PREFIX}{_LIST}/{asked['id']}", said="reversal-requested")
 
@@ -81,13 +81,16 @@ async def _refused(visit: Visit, problem: ApiProblem, of: str) -> Response:
     raise problem
 
 
-def _new_form(visit: Visit, typed: Mapping[str, str], problem: ApiProblem | None = None) -> Response:
+async def _new_form(visit: Visit, typed: Mapping[str, str], problem: ApiProblem | None = None) -> Response:
     words = WORDS["reversal_basis"]
+    keys = (await visit.get("/admin/v1/keys"))["sectors"]
+    sectors = sorted({key["sector"] for key in keys})
     return visit.show(
         "audit/reversal-new.html",
         status=problem.status if problem else 200,
         problem=problem,
         typed={name: typed.get(name, "") for name in _ASKED},
+        sectors=[("", NONE), *((sector, sector) for sector in sectors)],
         bases=[("", NONE), *((basis, visit.speech.say(word)) for basis, word in words.items())],
     )
 

@@ -52,8 +52,9 @@ async def register(visit: Visit) -> Response:
     except ApiProblem as problem:
         if not problem.about_input:
             raise
-        typed = _without_private_key(visit, typed, "jwks", problem)
-        return visit.show("consumers/new.html", status=problem.status, typed=typed, problem=problem)
+        told = problem.told_at_fields()
+        typed = _without_private_key(visit, typed, "jwks", told)
+        return visit.show("consumers/new.html", status=told.status, typed=typed, problem=told)
     return visit.see(f"/console/consumers/{made['id']}", said="consumer-proposed")
 
 
@@ -101,7 +102,7 @@ async def correct(visit: Visit) -> Response:
     except ApiProblem as problem:
         if not problem.about_input:
             raise
-        shown = {"consumer": present, "typed": typed, "problem": problem}
+        shown = {"consumer": present, "typed": typed, "problem": problem.told_at_fields()}
         return visit.show("consumers/edit.html", status=problem.status, **shown)
     return visit.see(f"/console/consumers/{consumer}", said="consumer-changed")
 

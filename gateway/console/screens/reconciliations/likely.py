@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -22,6 +23,14 @@ _PER_PAGE = 25
 _LEVELS = ("0.9", "0.5", "0.1", "0")
 _LEAST = "0.5"
 _DECISIONS = ("accept", "refuse")
+# Told on the page of whoever comes next, so they name the case that they are about.
+_DECIDED: Mapping[str, str] = {
+    "accept": N_(
+        "The case before (%(case)s, %(region)s) is accepted: that person has the NIK of the candidate now; "
+        "the next run says what follows."
+    ),
+    "refuse": N_("The case before (%(case)s, %(region)s) is refused: nobody is asked about those two again."),
+}
 
 
 async def queue(visit: Visit) -> Response:
@@ -32,10 +41,12 @@ async def queue(visit: Visit) -> Response:
         _LIKELY, limit=_PER_PAGE, region=region or None, after=visit.asked("after") or None, least=least
     )
     everybody = visit.speech.say("any probability")
+    names = await region_names(visit, "regency")
     return visit.show(
         "reconciliations/likely.html",
         found=found,
-        names=await region_names(visit, "regency"),
+        names=names,
+        decided=await _decided(visit, names),
         region=region,
         least=least,
         levels=[(one, visit.speech.percent(float(one), 0) if float(one) else everybody) for one in _LEVELS],
@@ -60,12 +71,12 @@ async def decide(visit: Visit) -> Response:
         if not problem.about_input:
             raise
         return await _case_page(visit, problem, typed)
-    said = f"candidate-{typed['decision']}"
     person_id = visit.path("person_id")
     if typed["decision"] == "refuse" and any(map(_waits, await _candidates(visit, person_id))):
-        return visit.see(f"{PLACE}/likely-persons/{person_id}", said=said)
+        return visit.see(f"{PLACE}/likely-persons/{person_id}", said="candidate-refuse")
     next_one = await _next_waiting(visit, person_id)
-    return visit.see(f"{PLACE}/likely-persons{f'/{next_one}' if next_one else ''}", said=said)
+    place = f"{PLACE}/likely-persons{f'/{next_one}' if next_one else ''}"
+    return visit.see(place, decided=typed["decision"], case=person_id)
 
 
 async def _case_page(
@@ -74,18 +85,40 @@ async def _case_page(
     person_id = visit.path("person_id")
     found = await visit.get(f"{_LIKELY}/{person_id}")
     findings = await visit.get("/admin/v1/findings", person_id=person_id)
+    names = await region_names(visit, "regency")
     return visit.show(
         "reconciliations/case.html",
         status=problem.status if problem else 200,
         found=found,
         findings=findings,
-        names=await region_names(visit, "regency"),
+        names=names,
+        decided=await _decided(visit, names),
         reasons=_side_by_side(found["candidates"]),
         waits=_waits,
         next_one=await _next_waiting(visit, person_id),
         problem=problem,
         typed=typed or {},
     )
+
+
+async def _decided(visit: Visit, names: Mapping[str, str]) -> str:
+    """What was decided about the case before, which the address names; empty where there was none."""
+    decision, case_id = visit.asked("decided"), visit.asked("case")
+    if decision not in _DECIDED or not _is_id(case_id):
+        return ""
+    try:
+        region = (await visit.get(f"{_LIKELY}/{case_id}"))["region"]
+    except ApiProblem:
+        return ""
+    return visit.speech.say(_DECIDED[decision], case=case_id[:8], region=names.get(region, region))
+
+
+def _is_id(word: str) -> bool:
+    try:
+        UUID(word)
+    except ValueError:
+        return False
+    return True
 
 
 async def _candidates(visit: Visit, person_id: str) -> Sequence[Mapping[str, Any]]:
@@ -117,6 +150,5 @@ PAGES: Sequence[Page] = (
     Page("/reconciliations/likely-persons/{person_id}", decide, "POST"),
 )
 SAID: Mapping[str, str] = {
-    "candidate-accept": N_("Accepted: the person has this NIK now; the next run says what follows."),
     "candidate-refuse": N_("Refused: nobody is asked about these two again."),
 }

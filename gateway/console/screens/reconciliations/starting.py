@@ -5,6 +5,7 @@ The first step's answers stand in the address; only the second one asks the API 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ from gateway.console.visit import Visit
 
 _WAYS = ("extract", "live")
 _ENGINES = ("duckdb", "spark")
+# A suggestion of a region, `35.78 Kota Surabaya`, or its code alone, with the dot that may end a sentence.
+_SUGGESTED = re.compile(r"(?P<code>\d[\d.]*?)\.?(?: .*)?", re.DOTALL)
 
 
 async def new_run(visit: Visit) -> Response:
@@ -54,6 +57,7 @@ async def _page(visit: Visit, wanted: Mapping[str, str], problem: ApiProblem | N
         chosen=chosen,
         names=names,
         ready=known and (wanted["way"] == "live" or chosen is not None),
+        wrong_extract=_wrong_extract(visit, wanted, extracts, chosen=chosen is not None),
         wrong_region=_wrong_region(visit, wanted["region"], known=known, problem=problem),
         key=str(uuid4()),
         problem=problem,
@@ -63,6 +67,17 @@ async def _page(visit: Visit, wanted: Mapping[str, str], problem: ApiProblem | N
 def _is_known(region: str, names: Mapping[str, str]) -> bool:
     """Whether it is all of Indonesia or lies in a regency or a province that there is."""
     return not region or region[:5] in names
+
+
+def _wrong_extract(
+    visit: Visit, wanted: Mapping[str, str], extracts: Sequence[object], *, chosen: bool
+) -> str:
+    """What is told at the extract: only once somebody asks what the run will do, with none chosen."""
+    if not visit.asked("explain") or wanted["way"] == "live" or chosen:
+        return ""
+    if not extracts:
+        return visit.speech.say("There is no extract yet: put one into the folder first, or ask live.")
+    return visit.speech.say("Choose an extract first.")
 
 
 def _wrong_region(visit: Visit, region: str, *, known: bool, problem: ApiProblem | None) -> str:
@@ -75,18 +90,26 @@ def _wanted(said: Mapping[str, str]) -> dict[str, str]:
     """An order: words that the API does not know are the usual ones, and a live run has no extract."""
     way = said["way"] if said["way"] in _WAYS else ""
     engine = said["engine"] if said["engine"] in _ENGINES else _ENGINES[0]
-    # A region comes from a list of suggestions as `35.78 Kota Surabaya`: its code is the first word.
-    region = said["region"].split(" ")[0].rstrip(".")
     return {
         "way": way,
         "extract": said["extract"] if way == "extract" else "",
-        "region": region,
+        "region": region_code(said["region"]),
         "engine": engine,
     }
+
+
+def region_code(typed: str) -> str:
+    """The code of a region that was chosen or typed; what begins with no code stays whole, to be refused.
+
+    >>> region_code("35.78 Kota Surabaya"), region_code("35."), region_code("Antah Berantah")
+    ('35.78', '35', 'Antah Berantah')
+    """
+    found = _SUGGESTED.fullmatch(typed.strip())
+    return found["code"] if found else typed.strip()
 
 
 PAGES: Sequence[Page] = (
     Page("/reconciliations/new", new_run),
     Page("/reconciliations/new", start_run, "POST"),
 )
-SAID: Mapping[str, str] = {"run-started": N_("The run was started. This page follows it.")}
+SAID: Mapping[str, str] = {"run-started": N_("The run was started.")}
