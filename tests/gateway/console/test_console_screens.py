@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from gateway.console.screens import SCREENS
+from gateway.registry.personas import persona
 from tests.gateway.console.chromium import Desk, chromium, needs_chromium
 from tests.gateway.console.conftest import Office
 
@@ -79,8 +80,11 @@ def test_axe_finds_nothing_on_a_screen_in_indonesian_and_it_fits_on_a_phone(
     assert wide <= 0, "the page itself must not scroll sideways"
 
 
-def test_axe_finds_nothing_on_an_incident_and_a_reversal(desk: Desk, phone: Desk) -> None:
+def test_axe_finds_nothing_on_an_incident_and_a_reversal(office: Office, desk: Desk, phone: Desk) -> None:
     """Made by the API as the page's own session, since nobody has one from the beginning."""
+    person = {"ref": "one", "nik": persona("pkh_member").nik}
+    question = {"purpose": "pbi-jk-eligibility", "programme": "PBI-JK", "subjects": [person]}
+    answer = office.gateway.post("bpjs-kesehatan", "/v1/eligibility", question).json()
     moments = {
         "first": "2026-01-01T00:00:00Z",
         "last": "2026-01-02T00:00:00Z",
@@ -91,7 +95,7 @@ def test_axe_finds_nothing_on_an_incident_and_a_reversal(desk: Desk, phone: Desk
     )
     asked = {
         "sector": "kesehatan",
-        "pseudonyms": ["x"],
+        "pseudonyms": [answer["results"][0]["pseudonym"]],
         "legal_basis": "court_order",
         "reference": "PN 17",
         "reason": "ND 7",
