@@ -1,17 +1,15 @@
 """Lanes: connections of their own for what every request needs, one transaction at a time on each.
 
 A procedure is written once, as a generator that yields statements and is sent their rows; it never waits and
-never sees a connection. On PostgreSQL a lane drives it on the event loop itself, through the driver's own
-pipeline: a thread would only fight with the loop for the interpreter, and SQLAlchemy costs more than the
-statement. SQLite waits for the disk inside the call, so there it runs in a thread. Statements are the same
-SQLAlchemy expressions on both, compiled once. It MUST NOT be used for what is not on the path of a request:
-that is `Database`'s.
+never sees a connection. On PostgreSQL a lane drives it on the event loop itself (`gateway.pipeline`): a
+thread would only fight with the loop for the interpreter, and SQLAlchemy costs more than the statement.
+SQLite waits for the disk inside the call, so there it runs in a thread. Statements are the same SQLAlchemy
+expressions on both, compiled once. It MUST NOT be used for what is not on the path of a request: that is
+`Database`'s.
 """
 
 from __future__ import annotations
 
-import re
-import select
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -22,6 +20,7 @@ from sqlalchemy.sql.elements import ClauseElement
 from gateway.batching import OneThread
 from gateway.database import Database, patience
 from gateway.errors import StoreUnavailable
+from gateway.pipeline import Command, Pipeline, Statement, compiled
 from gateway.spans import span
 
 Result = TypeVar("Result")
@@ -42,13 +41,10 @@ Procedure: TypeAlias = Generator[Sequence[Step], Sequence[Rows], Result]
 _CONNECTION_GONE = "The database did not answer; nothing was changed."
 # The last is a replica that is not promoted yet, or a primary that is none any more.
 _OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
-_BEGIN, _COMMIT = b"BEGIN", b"COMMIT"
+_BEGIN: Command = (Statement(b"BEGIN"), {})
+_COMMIT: Command = (Statement(b"COMMIT"), {})
 # Many times the statements of a lane; the registry's come from agreements, and go with them.
-_TEXTS_KEPT = 1024
-_PREPARES_AFTER = 5  # the driver's own default, for what is not said to be prepared at once
-# As SQLAlchemy writes parameters for this driver. Binary ones need no escaping: an audit entry has hundreds
-# of quotes.
-_TEXT_PARAMETER = re.compile(rb"%\((\w+)\)s")
+_STATEMENTS_KEPT = 1024
 
 
 class Lane(Protocol):
@@ -117,16 +113,15 @@ class _PostgresLane:
         url = database.engine.url.set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
         self._patience = patience(url)
-        self._dialect = database.engine.dialect
         # A pooler refuses settings of a session and loses what is prepared in one: there, every commit waits.
         self._is_pooled = database.is_pooled
         # One plan for any number of texts in an array: planning costs more than most of these statements.
-        settings = {"plan_cache_mode": "force_generic_plan", "timezone": "UTC"}
+        self._settings = {"plan_cache_mode": "force_generic_plan", "timezone": "UTC"}
         if not durable:
-            settings["synchronous_commit"] = "off"
-        self._options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        self._texts: dict[int, tuple[ClauseElement, bytes, Mapping[str, Any]]] = {}
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+            self._settings["synchronous_commit"] = "off"
+        # By the expression's id; the expression itself is kept with it, so that the id stays its own.
+        self._compiled: dict[int, tuple[ClauseElement, Statement]] = {}
+        self._pipeline: Pipeline | None = None
 
     async def __call__(self, procedure: Procedure[Result]) -> Result:
         try:
@@ -138,102 +133,61 @@ class _PostgresLane:
             return await self._travel(procedure, steps)
 
     async def _travel(self, procedure: Procedure[Result], steps: Sequence[Step]) -> Result:
-        connection = await self._open()
+        pipeline = await self._open()
         try:
-            return await self._drive(connection, procedure, steps)
+            return await self._drive(pipeline, procedure, steps)
         except BaseException as error:
-            # Whatever state it is in: the server rolls back when its client is gone.
             self.close()
             if isinstance(error, _OUTAGES):
                 raise StoreUnavailable(_CONNECTION_GONE) from None  # its text may quote parameters
             raise
 
-    async def _drive(
-        self, connection: psycopg.AsyncConnection[Any], procedure: Procedure[Result], steps: Sequence[Step]
-    ) -> Result:
+    async def _drive(self, pipeline: Pipeline, procedure: Procedure[Result], steps: Sequence[Step]) -> Result:
         begun = False
         try:
             while True:
                 last = isinstance(steps, Last)
-                # The statements of one message are one transaction by themselves.
-                before = () if begun or last else (_BEGIN,)
-                rows = await self._send(connection, steps, before, (_COMMIT,) if last and begun else ())
-                begun = not last
-                steps = procedure.send(rows)
+                commands = [self._command(step) for step in steps]
+                if begun:
+                    rows = await pipeline.send([*commands, _COMMIT] if last else commands)
+                elif last:  # the statements of one message are one transaction by themselves
+                    rows = await pipeline.send(commands)
+                else:
+                    rows = (await pipeline.send([_BEGIN, *commands]))[1:]
+                    begun = True
+                steps = procedure.send(rows[: len(commands)])
                 if last:
                     raise RuntimeError("a procedure went on after its last statements")
         except StopIteration as end:
-            if begun:
-                await self._send(connection, (), (), (_COMMIT,))
+            if begun and not last:
+                await pipeline.send([_COMMIT])
             result: Result = end.value
             return result
 
-    async def _send(
-        self,
-        connection: psycopg.AsyncConnection[Any],
-        steps: Sequence[Step],
-        before: Sequence[bytes],
-        after: Sequence[bytes],
-    ) -> list[Rows]:
-        cursors = [connection.cursor(binary=True) for _ in steps]
-        if len(steps) == 1 and not before and not after:
-            await self._execute(cursors[0], steps[0])
-        else:
-            async with connection.pipeline():
-                for command in before:
-                    await connection.execute(command)
-                for cursor, step in zip(cursors, steps, strict=True):
-                    await self._execute(cursor, step)
-                for command in after:
-                    await connection.execute(command)
-        return [await cursor.fetchall() if _has_rows(cursor) else () for cursor in cursors]
-
-    async def _execute(self, cursor: psycopg.AsyncCursor[Any], step: Step) -> None:
-        statement, parameters = step
-        known = self._texts.get(id(statement))
+    def _command(self, step: Step) -> Command:
+        source, parameters = step
+        known = self._compiled.get(id(source))
         if known is None:
-            if len(self._texts) >= _TEXTS_KEPT:
-                self._texts.clear()
-            known = self._texts[id(statement)] = self._compiled(statement)
-        _, text, constants = known
-        await cursor.execute(text, {**constants, **parameters}, prepare=True)  # type: ignore[dict-item]
+            known = self._compiled[id(source)] = (source, compiled(source))
+        return known[1], parameters  # type: ignore[return-value] # many rows of parameters are SQLite's
 
-    def _compiled(self, statement: ClauseElement) -> tuple[ClauseElement, bytes, Mapping[str, Any]]:
-        """The text and the constants in it; the statement itself, so that its id stays its own."""
-        compiled: Any = statement.compile(dialect=self._dialect)
-        required = {name for bind, name in compiled.bind_names.items() if bind.required}
-        # Some constants are written into the text once every parameter has a value, whichever.
-        whole = compiled.construct_expanded_state(dict.fromkeys(required))
-        text = _TEXT_PARAMETER.sub(rb"%(\1)b", whole.statement.encode())
-        constants = {name: value for name, value in whole.parameters.items() if name not in required}
-        return statement, text, constants
-
-    async def _open(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is None or self._connection.closed or _has_news(self._connection):
+    async def _open(self) -> Pipeline:
+        pipeline = self._pipeline
+        if pipeline is None or not pipeline.is_open or len(self._compiled) > _STATEMENTS_KEPT:
             self.close()
+            self._compiled.clear()
             try:
-                self._connection = await psycopg.AsyncConnection.connect(
+                pipeline = self._pipeline = await Pipeline.open(
                     self._conninfo,
-                    autocommit=True,
-                    options="" if self._is_pooled else self._options,
-                    prepare_threshold=None if self._is_pooled else _PREPARES_AFTER,
-                    **self._patience,
+                    settings={} if self._is_pooled else self._settings,
+                    may_prepare=not self._is_pooled,
+                    patience=self._patience,
                 )
             except psycopg.Error:
                 raise StoreUnavailable(_CONNECTION_GONE) from None
-        return self._connection
+        return pipeline
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.pgconn.finish()
-            self._connection = None
-
-
-def _has_rows(cursor: psycopg.AsyncCursor[Any]) -> bool:
-    """Whether the statement gives rows; the cursor's description would describe each column first."""
-    return cursor.pgresult is not None and cursor.pgresult.nfields > 0
-
-
-def _has_news(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Whether the server said something to an idle connection: as good as always, that it is going down."""
-    return bool(select.select([connection.fileno()], [], [], 0)[0])
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None

@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import Date, TextClause, bindparam, select, text
 
-from gateway.array_literals import of_numbers
 from gateway.database import Database
 from gateway.lanes import Rows, Step
 from gateway.limits.budget import Use
@@ -131,11 +130,11 @@ class Statements:
             )
         )
 
-    def _list(self, numbers: Collection[int | None]) -> str:
-        """Whole numbers as the text of one parameter."""
-        return json.dumps([*numbers]) if self._sqlite else of_numbers(numbers)
+    def _list(self, numbers: Collection[int | None]) -> str | list[int | None]:
+        """Whole numbers as one parameter."""
+        return json.dumps([*numbers]) if self._sqlite else [*numbers]
 
-    def _rows(self, rows: Sequence[Sequence[int | None]], columns: str) -> dict[str, str]:
+    def _rows(self, rows: Sequence[Sequence[int | None]], columns: str) -> dict[str, Any]:
         if self._sqlite:
             return {"rows": json.dumps(rows)}
         return {

@@ -138,3 +138,45 @@ async def test_a_server_that_goes_away_under_a_procedure_commits_nothing(postgre
     with database.reading() as connection:
         assert connection.execute(text("SELECT number FROM written")).all() == []
     database.close()
+
+
+async def test_a_message_that_the_socket_does_not_take_at_once_arrives_whole(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    measure = text("SELECT count(*), sum(length(one)) FROM unnest(CAST(:many AS text[])) AS one")
+    echo = text("SELECT one FROM unnest(CAST(:many AS text[])) AS one")
+    many = ["x" * 100] * 200_000
+
+    def sending_much() -> Procedure[tuple[int, int, int]]:
+        sums, echoed = yield Last([(measure, {"many": many}), (echo, {"many": many})])
+        return sums[0][0], sums[0][1], len(echoed)
+
+    assert await open_lane(database, "test")(sending_much()) == (200_000, 20_000_000, 200_000)
+    database.close()
+
+
+async def test_behind_a_pooler_nothing_is_left_prepared_in_a_session(postgres_url: str) -> None:
+    database = Database(postgres_url, direct_url=postgres_url)
+    lane = open_lane(database, "test")
+
+    def looking() -> Procedure[int]:
+        yield [(text("SELECT CAST(:one AS int)"), {"one": 1})]
+        (rows,) = yield Last([(text("SELECT count(*) FROM pg_prepared_statements"), {})])
+        return int(rows[0][0])
+
+    assert [await lane(looking()) for _ in range(3)] == [0, 0, 0]
+    database.close()
+
+
+async def test_a_lane_that_was_told_very_many_statements_begins_afresh(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    lane = open_lane(database, "test")
+
+    def looking(number: int) -> Procedure[int]:
+        _, (prepared,) = yield Last(
+            [(text(f"SELECT {number}"), {}), (text("SELECT count(*) FROM pg_prepared_statements"), {})]
+        )
+        return int(prepared[0])
+
+    prepared = [await lane(looking(number)) for number in range(600)]
+    assert max(prepared) > prepared[-1]
+    database.close()
