@@ -36,14 +36,14 @@ class NaturalBatch(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, asyncio.Future[Result], tuple[Open, ...]]] = deque()
         self._pump: asyncio.Task[None] | None = None
 
-    async def __call__(self, item: Item) -> Result:
-        """Give the result of `item`, after the batch that holds it has ended."""
+    def __call__(self, item: Item) -> asyncio.Future[Result]:
+        """The result of `item`, there when the batch that holds it has ended."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future, present()))
         if self._pump is None:
             self._pump = loop.create_task(self._drain())
-        return await future
+        return future
 
     async def _drain(self) -> None:
         try:

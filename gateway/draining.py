@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import cast
@@ -60,9 +60,9 @@ class LastAnswers:
         self._app = app
         self._draining = draining
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection event."""
-        await self._app(scope, receive, self._closing(send) if self._draining.begun else send)
+        return self._app(scope, receive, self._closing(send) if self._draining.begun else send)
 
     @staticmethod
     def _closing(send: Send) -> Send:

@@ -7,8 +7,8 @@ it does not. It MUST NOT let a refusal leave before the log has it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import uuid4
 
 from connectors.base import Subject
@@ -27,8 +27,7 @@ from policies.agreement import AgreementBook
 from policies.decide import ConsumerTerms, Deny, Plan, Request, decide
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What a consumer asks. `message` is the request's body exactly as it arrived, for its hash."""
 
     operation: str

@@ -73,10 +73,13 @@ def spanned(name: str) -> Callable[[Callable[Given, Awaitable[Result]]], Callabl
     """The same around every call of a coroutine function."""
 
     def around(function: Callable[Given, Awaitable[Result]]) -> Callable[Given, Awaitable[Result]]:
-        @functools.wraps(function)
-        async def spanning(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        async def within_one(*args: Given.args, **kwargs: Given.kwargs) -> Result:
             with span(name):
                 return await function(*args, **kwargs)
+
+        @functools.wraps(function)
+        def spanning(*args: Given.args, **kwargs: Given.kwargs) -> Awaitable[Result]:
+            return within_one(*args, **kwargs) if _open.get() else function(*args, **kwargs)
 
         return spanning
 

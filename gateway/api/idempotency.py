@@ -9,7 +9,7 @@ on record twice, which is the truth.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 from starlette.requests import Request
@@ -71,12 +71,12 @@ class Idempotency:
         self._used = used
         self._secret = secret
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection event."""
         lines = _key_lines(scope)
-        if not lines:
-            await self._app(scope, receive, send)
-            return
+        return self._once(lines, scope, receive, send) if lines else self._app(scope, receive, send)
+
+    async def _once(self, lines: list[str], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
             key = keys.key_in(lines)

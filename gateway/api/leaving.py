@@ -22,6 +22,7 @@ from gateway.telemetry import Telemetry
 from policies.agreement import AgreementBook
 
 RECEIPT_HEADER = "Gapura-Receipt"
+_RECEIPT_FIELD = RECEIPT_HEADER.lower().encode()
 Ask = Callable[[AgreementBook, NoteLimits], Awaitable[Answer]]
 
 
@@ -54,5 +55,18 @@ class Leaving:
             withheld=said.withheld,
             unavailable=said.unavailable,
         )
-        receipt = {RECEIPT_HEADER: self.receipts.sign(said.logged)}
-        return Response(said.body, media_type="application/json", headers=receipt)
+        return _Said(said.body, self.receipts.sign(said.logged))
+
+
+class _Said(Response):
+    """An answer whose header fields are known: nothing of them is looked for or encoded again."""
+
+    def __init__(self, body: bytes, receipt: str) -> None:
+        self.status_code = 200
+        self.body = body
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+            (_RECEIPT_FIELD, receipt.encode()),
+        ]

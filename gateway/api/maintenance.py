@@ -6,7 +6,7 @@ changes something may not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import orjson
@@ -39,12 +39,14 @@ class MaintenanceGate:
         self._standing = standing
         self._clock = clock
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection event."""
         window = self._standing.window
         if window is None or scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._told(window, scope, receive, send)
+
+    async def _told(self, window: Window, scope: Scope, receive: Receive, send: Send) -> None:
         now = self._clock()
         if window.in_force(now) and not passes(scope["method"], scope["path"]):
             await closed(Request(scope), window, now)(scope, receive, send)

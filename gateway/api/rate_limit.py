@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from gateway.limits.budget import Meter
 
 _DEFAULT_UNIT = "requests"
+_LIMITS_KEPT = 4096
 # It costs nothing, and carries the fields of every agreement of its consumer.
 USAGE_PATH = "/v1/usage"
 _FIELDS = ("RateLimit-Policy", "RateLimit")
@@ -59,17 +61,25 @@ def header_fields(limits: Sequence[tuple[str, Sequence[Meter]]]) -> list[tuple[b
     """
     policies, left = [], []
     for agreement_id, meters in limits:
-        key = b64encode(agreement_id.encode()).decode()
         for meter in meters:
-            unit = "" if meter.unit == _DEFAULT_UNIT else f';qu="{meter.unit}"'
-            policies.append(f'"{meter.name}";q={meter.limit}{unit};w={meter.window_s};pk=:{key}:')
-            left.append(f'"{meter.name}";r={meter.left};t={meter.resets_in_s};pk=:{key}:')
+            policy, name, key = _unchanging(agreement_id, meter.name, meter.unit, meter.limit, meter.window_s)
+            policies.append(policy)
+            left.append(f"{name};r={meter.left};t={meter.resets_in_s};{key}")
     if not policies:
         return []
     return [
         (b"ratelimit-policy", ", ".join(policies).encode()),
         (b"ratelimit", ", ".join(left).encode()),
     ]
+
+
+# An agreement has three limits, and every counted answer says them.
+@lru_cache(maxsize=_LIMITS_KEPT)
+def _unchanging(agreement_id: str, name: str, unit: str, limit: int, window_s: int) -> tuple[str, str, str]:
+    """The policy of one limit, and with which name and partition key its state is told."""
+    key = f"pk=:{b64encode(agreement_id.encode()).decode()}:"
+    in_units = "" if unit == _DEFAULT_UNIT else f';qu="{unit}"'
+    return f'"{name}";q={limit}{in_units};w={window_s};{key}', f'"{name}"', key
 
 
 def noting(request: Request) -> Callable[[str, Sequence[Meter]], None]:

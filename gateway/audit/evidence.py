@@ -7,13 +7,13 @@ is told as far as any agreement looks at it, so that the question can be decided
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+
+import orjson
 
 from gateway.audit.entry import Entry, message_hash
 from policies.agreement import Agreement
@@ -26,8 +26,7 @@ ALL_FIELDS = "all"
 _PLANS_KEPT = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What is known of an exchange from its first moment; makes the entries of the later ones.
 
     `purpose` and `programme` are words of the policies, or None where the caller used others; `asked` are
@@ -94,7 +93,7 @@ class Evidence:
             "outcome": "answered",
             "unavailable": sorted(unavailable),
             "as_of": {field: day.isoformat() for field, day in as_of.items() if day},
-            "counts": dict(Counter(outcomes)),
+            "counts": {outcome: outcomes.count(outcome) for outcome in set(outcomes)},
             "response_hash": message_hash(self.salt, response),
         }
         return self._entry("outcome", at, body, list(zip(subjects, outcomes, strict=True)))
@@ -137,10 +136,15 @@ def _named(agreement: Agreement) -> dict[str, Any]:
 # What an entry says of a plan is the same for every exchange that follows it. MUST NOT be changed.
 @lru_cache(maxsize=_PLANS_KEPT)
 def _released(plan: Plan) -> Mapping[str, Any]:
-    return {
+    said = {
         "fields": {output.name: str(output.transformation) for output in plan.outputs},
         "withheld": sorted(withheld.field for withheld in plan.withheld),
         "sources": {output.name: output.field.source for output in plan.outputs},
+    }
+    # As their text in the entry: it is written for every exchange, and longer than all the rest.
+    return {
+        name: orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+        for name, value in said.items()
     }
 
 

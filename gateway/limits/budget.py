@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.civil_day import civil_day, day_ends
 from gateway.limits.patterns import Level, Pattern, Seen, Thresholds, levels, worst
@@ -38,8 +38,7 @@ _EXCEEDED: Mapping[LimitName, Code] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """What one agreement used on one civil day.
 
     `minute` counts from 1970, and `minute_requests` are of that minute. `requests` are all, `refused` those
@@ -57,8 +56,7 @@ class Use:
     pardoned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
+class Meter(NamedTuple):
     """One limit as it stands: `left` of `limit` units, and afresh in `resets_in_s` seconds (>= 1)."""
 
     name: LimitName
@@ -69,8 +67,7 @@ class Meter:
     resets_in_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """The request fits and is counted. `new_at` are the positions of the subjects who were new."""
 
     meters: tuple[Meter, ...]
@@ -88,13 +85,12 @@ class Refusal:
     retry_after_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(NamedTuple):
     """What a request did: the use after it, how far each pattern has gone, and the answer to it."""
 
     use: Use
     verdict: Spent | Refusal
-    found: Mapping[Pattern, Level] = field(default_factory=dict)
+    found: Mapping[Pattern, Level]
 
 
 def weigh(
@@ -109,13 +105,15 @@ def weigh(
 ) -> Weighed:
     """Weigh one request about `subjects` people; `changed` is what those at `new_at` add to the patterns."""
     counted = _with_request(use, now)
-    for name, number in ((REQUESTS, 0), (SUBJECTS, subjects), (NEW_PEOPLE, len(new_at))):
-        if _used(counted, name) + number > _limit(limits, name):
-            found = {Pattern.NEW_PEOPLE: Level.ALARM} if name == NEW_PEOPLE else {}
-            return _refused(counted, limits, now, name, found)
-    spent = replace(
-        counted, subjects=counted.subjects + subjects, new_people=counted.new_people + len(new_at)
+    spent = counted._replace(
+        subjects=counted.subjects + subjects, new_people=counted.new_people + len(new_at)
     )
+    if spent.minute_requests > limits.requests_per_minute:
+        return _refused(counted, limits, now, REQUESTS, {})
+    if spent.subjects > limits.subjects_per_day:
+        return _refused(counted, limits, now, SUBJECTS, {})
+    if spent.new_people > limits.new_people_per_day:
+        return _refused(counted, limits, now, NEW_PEOPLE, {Pattern.NEW_PEOPLE: Level.ALARM})
     found = levels(changed, use.unknown, use.new_people, thresholds) if new_at else {}
     if worst(found) and not use.pardoned:
         return _refused(counted, limits, now, None, found)
@@ -126,46 +124,36 @@ def weigh(
 
 def meters(use: Use, limits: Limits, now: datetime) -> tuple[Meter, ...]:
     """The three limits as they stand at `now`."""
-    standing = use if _minute(now) <= use.minute else replace(use, minute_requests=0)
+    of_minute = use.minute_requests if _minute(now) <= use.minute else 0
     minute_left_s = max(1, _MINUTE_S - int(now.timestamp()) % _MINUTE_S)
     day_left_s = _day_left_s(now)
     return (
-        _meter(REQUESTS, "requests", standing, limits, _MINUTE_S, minute_left_s),
-        _meter(SUBJECTS, "subjects", standing, limits, _DAY_S, day_left_s),
-        _meter(NEW_PEOPLE, "people", standing, limits, _DAY_S, day_left_s),
+        _meter(REQUESTS, "requests", of_minute, limits.requests_per_minute, _MINUTE_S, minute_left_s),
+        _meter(SUBJECTS, "subjects", use.subjects, limits.subjects_per_day, _DAY_S, day_left_s),
+        _meter(NEW_PEOPLE, "people", use.new_people, limits.new_people_per_day, _DAY_S, day_left_s),
     )
 
 
-def _meter(name: LimitName, unit: Unit, use: Use, limits: Limits, window_s: int, left_s: int) -> Meter:
-    limit = _limit(limits, name)
-    return Meter(name, unit, limit, window_s, max(0, limit - _used(use, name)), left_s)
+def _meter(name: LimitName, unit: Unit, used: int, limit: int, window_s: int, left_s: int) -> Meter:
+    return Meter(name, unit, limit, window_s, max(0, limit - used), left_s)
 
 
 def _with_request(use: Use, now: datetime) -> Use:
     """One more request, in the newest minute that any node has seen: clocks differ by a little."""
     minute = max(_minute(now), use.minute)
     earlier = use.minute_requests if minute == use.minute else 0
-    return replace(use, requests=use.requests + 1, minute=minute, minute_requests=earlier + 1)
+    return use._replace(requests=use.requests + 1, minute=minute, minute_requests=earlier + 1)
 
 
 def _refused(
     use: Use, limits: Limits, now: datetime, name: LimitName | None, found: Mapping[Pattern, Level]
 ) -> Weighed:
-    use = replace(use, refused=use.refused + 1)
+    use = use._replace(refused=use.refused + 1)
     now_left = meters(use, limits, now)
     meter = next((one for one in now_left if one.name == name), None)
     code: Code = "enumeration_suspected" if name is None else _EXCEEDED[name]
     retry_after_s = _day_left_s(now) if meter is None else meter.resets_in_s
     return Weighed(use, Refusal(code, now_left, meter, retry_after_s), found)
-
-
-def _used(use: Use, name: LimitName) -> int:
-    return {REQUESTS: use.minute_requests, SUBJECTS: use.subjects, NEW_PEOPLE: use.new_people}[name]
-
-
-def _limit(limits: Limits, name: LimitName) -> int:
-    number: int = getattr(limits, name)
-    return number
 
 
 def _minute(now: datetime) -> int:

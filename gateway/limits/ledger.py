@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 
@@ -74,8 +73,8 @@ class LimitLedger:
         Raises StoreUnavailable. A caller who is cancelled while waiting may find the request counted.
         """
         person = self._marks(agreement.id).person
-        marks = tuple(None if one is None else person(one) for one in subjects)
-        niks = tuple(None if one is None else one.nik for one in subjects)
+        marks = tuple([None if one is None else person(one) for one in subjects])
+        niks = tuple([None if one is None else one.nik for one in subjects])
         return await self._batch(Ask(agreement.id, agreement.limits, self._clock(), marks, niks))
 
     def found_nobody(self, agreement: Agreement, spent: Spent, count: int) -> None:
@@ -132,7 +131,7 @@ class LimitLedger:
 
     def _pardon(self, agreement_id: str, day: date) -> Procedure[None]:
         opened = yield from self._open(day, [], [(agreement_id, 0)])
-        pardoned = {one: replace(use, pardoned=True) for one, use in opened.used.items()}
+        pardoned = {one: use._replace(pardoned=True) for one, use in opened.used.items()}
         yield self._statements.writing_use(pardoned, day)
 
     async def _spend_together(self, asks: Sequence[Ask]) -> Sequence[Spent | Refusal]:
@@ -150,9 +149,12 @@ class LimitLedger:
     ) -> Procedure[tuple[Sequence[Spent | Refusal], Sequence[Alarm]]]:
         verdicts: dict[int, Spent | Refusal] = {}
         raised: list[Alarm] = []
-        days = sorted({civil_day(ask.now) for ask in asks} | {day for _, day, _ in notes})
+        of_day: dict[date, list[int]] = {day: [] for _, day, _ in notes}
+        for at, ask in enumerate(asks):
+            of_day.setdefault(civil_day(ask.now), []).append(at)
+        days = sorted(of_day)
         for day in days:
-            places = [at for at, ask in enumerate(asks) if civil_day(ask.now) == day]
+            places = of_day[day]
             nobody = [(one, count) for one, noted, count in notes if noted == day]
             opened = yield from self._open(day, [asks[at] for at in places], nobody)
             for at in places:
@@ -181,7 +183,7 @@ class LimitLedger:
             locked, known = yield steps
         used = use_in(locked)
         for one, count in nobody:
-            used[one] = replace(used[one], unknown=used[one].unknown + count)
+            used[one] = used[one]._replace(unknown=used[one].unknown + count)
         asked_on: dict[int, date] = {row[0]: row[1] for row in known}
         places = {
             mark: self._marks(one).place(nik)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
@@ -21,7 +20,7 @@ from gateway.limits.budget import Use
 from gateway.limits.patterns import Seen, Walk
 from gateway.limits.tables import limit_use
 
-_USE_COLUMNS = tuple(limit_use.c[field.name] for field in fields(Use))
+_USE_COLUMNS = tuple(limit_use.c[name] for name in Use._fields)
 _WRITE_USE = (
     limit_use.update()
     .where(limit_use.c.agreement_id == bindparam("of"), limit_use.c.day == bindparam("on"))
@@ -91,7 +90,7 @@ class Statements:
         return [
             (
                 _WRITE_USE,
-                {"of": one, "on": day, **{f"new_{name}": value for name, value in asdict(use).items()}},
+                {"of": one, "on": day, **{f"new_{name}": value for name, value in use._asdict().items()}},
             )
             for one, use in used.items()
         ]

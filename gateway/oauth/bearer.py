@@ -119,7 +119,8 @@ class BearerCheck:
         self._admission.close()
 
     def _presented_token(self, request: Request, nonce: str) -> tuple[_Way, str]:
-        if "access_token" in unquote_plus(request.scope["query_string"].decode("latin-1")):
+        query: bytes = request.scope["query_string"]
+        if query and "access_token" in unquote_plus(query.decode("latin-1")):
             # It is in the logs of whatever stands between by now: never reward that with an answer.
             raise _refusal(
                 _BY_PROOF,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -105,7 +105,7 @@ class RegionalFindings:
         most = min(asked.most, plan.agreement.subjects_per_request)
         which = Which(regions, kind=asked.kind)
         found = await asyncio.to_thread(self._findings.page, which, most, asked.after)
-        evidence = replace(evidence, subject_count=len(found))
+        evidence = evidence._replace(subject_count=len(found))
         records = await self._records(consumer, found, plan, evidence, note)
         told = [(one, record) for one, record in zip(found, records, strict=True) if record is not None]
         key = await self._key(plan)

@@ -6,7 +6,7 @@ Only what concerns a consumer that wants it is held up: every other answer passe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from starlette.datastructures import MutableHeaders
@@ -108,7 +108,7 @@ class SignedAnswers:
         self._keyring = keyring
         self._clock = clock
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection event."""
         start: Message | None = None
         body = bytearray()
@@ -127,7 +127,7 @@ class SignedAnswers:
                     await send(start)
                     await send({**message, "body": bytes(body)})
 
-        await self._app(scope, receive, signing_send)
+        return self._app(scope, receive, signing_send)
 
     def _sign(self, request: SignableRequest, start: Message, body: bytes) -> None:
         headers = MutableHeaders(raw=list(start["headers"]))

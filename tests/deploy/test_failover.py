@@ -152,7 +152,7 @@ async def test_a_connection_waits_for_a_lost_machine_no_longer_than_the_site_say
         assert expected.items() <= parameters.items()
         lane = open_lane(database, "test")
         await lane(_asking(_ONE))
-        assert expected.items() <= lane._connection.info.get_parameters().items()  # type: ignore[attr-defined]
+        assert expected.items() <= lane._pipeline._connection.info.get_parameters().items()  # type: ignore[attr-defined]
 
 
 def test_a_death_is_counted_by_what_failed_and_by_how_long_nobody_was_answered() -> None:
