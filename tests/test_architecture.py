@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,12 @@ def test_only_the_sources_of_the_gateway_know_which_kinds_of_source_exist() -> N
     readers = _importers_of("connectors.registered")
     assert readers
     assert all(path.startswith("gateway/sources/") for path in readers)
+
+
+def test_serving_loads_no_engine_of_reconciliation() -> None:
+    engines = "{'duckdb', 'pyarrow', 'ibis', 'splink', 'pyspark'}"
+    command = [sys.executable, "-c", f"import sys, gateway.app; print({engines} & sys.modules.keys())"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout == "set()\n"
 
 
 def test_only_the_database_and_its_lanes_commit() -> None:

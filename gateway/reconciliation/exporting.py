@@ -23,11 +23,10 @@ from gateway.database import Database
 from gateway.errors import BadInput
 from gateway.reconciliation.findings import mark_sent
 from gateway.reconciliation.kinds import KINDS
-from gateway.reconciliation.registry_rows import within
 from gateway.reconciliation.runs import Run, refuse_uninhabited
 from gateway.reconciliation.statuses import MEANINGS, Status
 from gateway.reconciliation.tables import findings
-from gateway.registry.tables import people
+from gateway.registry.tables import living_within, people
 from gateway.rights import acts
 from gateway.staff.roles import Staff
 from policies.regions import is_region_code
@@ -135,7 +134,7 @@ def _rows(database: Database, regency: str) -> Iterator[Row[*tuple[Any, ...]]]:
     chosen = (
         select(findings, *(people.c[name] for name in _PERSON))
         .join(people, people.c.id == findings.c.person_id)
-        .where(findings.c.region == regency, findings.c.state != "closed", within(regency))
+        .where(findings.c.region == regency, findings.c.state != "closed", living_within(regency))
         .order_by(findings.c.id)
         .limit(_ROWS_AT_ONCE)
     )

@@ -27,11 +27,10 @@ from gateway.reconciliation.engines import open_engine
 from gateway.reconciliation.extract import Extract
 from gateway.reconciliation.normal import nik_key
 from gateway.reconciliation.proposing import LIKELY
-from gateway.reconciliation.registry_rows import within
 from gateway.reconciliation.results import RESULTS
 from gateway.reconciliation.sealing import NikSeal
 from gateway.reconciliation.statuses import UNIDENTIFIED
-from gateway.registry.tables import people
+from gateway.registry.tables import living_within, people
 
 if TYPE_CHECKING:
     from gateway.reconciliation.linking.candidates import Reason
@@ -149,7 +148,7 @@ def _held_outside(
     if region is None:
         return frozenset()
     niks = sorted({row["nik"] for row in rows})
-    outside = or_(people.c.region_code.is_(None), ~within(region))
+    outside = or_(people.c.region_code.is_(None), ~living_within(region))
     with database.reading() as connection:
         held = select(people.c.nik).where(people.c.nik.in_(niks), outside)
         return frozenset(connection.execute(held).scalars())

@@ -27,7 +27,7 @@ from gateway.errors import SettingsInvalid
 from gateway.reconciliation.checked import CheckedPerson, checked_rows
 from gateway.reconciliation.jobs import Jobs
 from gateway.reconciliation.night import Night
-from gateway.reconciliation.registry_rows import NOWHERE, within
+from gateway.reconciliation.registry_rows import NOWHERE
 from gateway.reconciliation.results import LETTERS, thing_of
 from gateway.reconciliation.runs import Run, object_of
 from gateway.reconciliation.statuses import ELEMENTS, Status, Verdict
@@ -37,7 +37,7 @@ from gateway.reconciliation.tables import (
     reconciliation_runs,
     reconciliation_statuses,
 )
-from gateway.registry.tables import households, people
+from gateway.registry.tables import households, living_within, people
 from gateway.rights.acts import record
 from gateway.sources.folder import Sources
 from gateway.staff.roles import Staff
@@ -202,7 +202,7 @@ class Live:
             .limit(self._batch_people + len(going.unanswered))
         )
         if going.run.order.region is not None:
-            statement = statement.where(within(going.run.order.region))
+            statement = statement.where(living_within(going.run.order.region))
         with self._database.reading() as connection:
             rows = connection.execute(statement).all()
         return [row for row in rows if row.id not in going.unanswered][: self._batch_people]
@@ -313,4 +313,6 @@ def _awake(run_id: UUID, connection: Connection) -> int:
 def _how_many(connection: Connection, run_id: UUID) -> int:
     region = connection.execute(select(_runs.c.region).where(_runs.c.id == run_id)).scalar()
     counted = select(func.count()).select_from(people)
-    return int(connection.execute(counted if region is None else counted.where(within(region))).scalar_one())
+    return int(
+        connection.execute(counted if region is None else counted.where(living_within(region))).scalar_one()
+    )

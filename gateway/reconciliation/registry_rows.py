@@ -17,10 +17,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from pyarrow import csv
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import Select, or_, select
 
 from gateway.database import Database
-from gateway.registry.tables import households, people
+from gateway.registry.tables import households, living_within, people
 
 # Where the regency of a person is not known.
 NOWHERE = "-"
@@ -76,13 +76,8 @@ def _everybody(region: str | None) -> Select[Any]:
     )
     if region is None:
         return statement
-    theirs = select(people.c.nik).where(within(region), people.c.nik.is_not(None))
-    return statement.where(or_(within(region), people.c.nik.in_(theirs)))
-
-
-def within(region: str) -> ColumnElement[bool]:
-    """Whether a row of `people` lives in a region, given by its dotted code."""
-    return or_(people.c.region_code == region, people.c.region_code.startswith(f"{region}."))
+    theirs = select(people.c.nik).where(living_within(region), people.c.nik.is_not(None))
+    return statement.where(or_(living_within(region), people.c.nik.in_(theirs)))
 
 
 def _streamed(connection: Any, statement: Select[Any]) -> pa.RecordBatchReader:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Date,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    or_,
 )
 
 from gateway.database import UtcDateTime, metadata
@@ -130,3 +132,8 @@ imports = Table(
     Column("rows_rejected", Integer, nullable=False),
     Index("ix_imports_file_sha256", "file_sha256"),
 )
+
+
+def living_within(region: str) -> ColumnElement[bool]:
+    """Whether a row of `people` lives in a region, given by its dotted code."""
+    return or_(people.c.region_code == region, people.c.region_code.startswith(f"{region}."))
