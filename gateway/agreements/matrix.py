@@ -270,9 +270,8 @@ _CEILINGS: Mapping[Ceiling, Text] = {
         "Above the dictionary's ceiling: this field may only be compared (match or no match).",
     ),
     Ceiling.REDUCED: Text(
-        "Melampaui batas kamus data: elemen ini hanya boleh keluar tersamar, digeneralisasi atau sebagai "
-        "pseudonim.",
-        "Above the dictionary's ceiling: this field may only leave masked, generalised or as a pseudonym.",
+        "Melampaui batas kamus data: elemen ini tidak boleh keluar utuh, hanya sebagian atau pseudonimnya.",
+        "Above the dictionary's ceiling: this field may not leave in full, only in part or as a pseudonym.",
     ),
 }
 _UNSUITED: Mapping[Release, Text] = {

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from gateway.console.language import N_
 
 _ACTS: Mapping[str, str] = {
+    "acceptance_rule.approved": N_("Acceptance rule confirmed"),
+    "acceptance_rule.ended": N_("Acceptance rule ended"),
+    "acceptance_rule.set": N_("Acceptance rule proposed"),
     "areas.imported": N_("Maps imported"),
     "audit.bundled": N_("Bundle of evidence made"),
     "audit.checked": N_("Check of the whole log begun"),
@@ -41,7 +44,9 @@ _ACTS: Mapping[str, str] = {
     "incident.people_told": N_("People told of an incident"),
     "likely_person.accepted": N_("Likely person accepted"),
     "likely_person.refused": N_("Likely person refused"),
+    "limits.alarm": N_("Alarm raised about a consumer's questions"),
     "limits.pardon": N_("Suspicion of a consumer lifted"),
+    "limits.refusal": N_("Consumer refused under suspicion"),
     "log_key.rotated": N_("Key of the log rotated"),
     "maintenance.ended": N_("Maintenance ended"),
     "maintenance.ordered": N_("Maintenance ordered"),
@@ -97,6 +102,7 @@ _ACTS: Mapping[str, str] = {
 }
 # Acts by how their names begin, for a search.
 _FAMILIES: Mapping[str, str] = {
+    "acceptance_rule.": N_("All about acceptance rules"),
     "areas.": N_("All about maps"),
     "audit.": N_("All about the log"),
     "backup.": N_("All about backups"),
@@ -121,6 +127,34 @@ _FAMILIES: Mapping[str, str] = {
     "source.": N_("All about sources"),
     "staff.": N_("All about accounts and sign-ins"),
     "witness.": N_("All about witnesses"),
+}
+# What acts are done to, by how the log's name of it begins.
+_OBJECTS: Mapping[str, str] = {
+    "acceptance-rule": N_("Acceptance rule"),
+    "act": N_("Act"),
+    "agreement": N_("Agreement"),
+    "backup": N_("Backup"),
+    "consumer": N_("Consumer"),
+    "database": N_("Database"),
+    "dictionary": N_("Data dictionary"),
+    "exchange": N_("Exchange"),
+    "finding": N_("Finding"),
+    "gateway": N_("Gateway"),
+    "incident": N_("Incident"),
+    "likely-person": N_("Likely person"),
+    "log": N_("The whole log"),
+    "log-key": N_("Key of the log"),
+    "messages-key": N_("Key of signed messages"),
+    "months": N_("Log up to the month"),
+    "person": N_("One person"),
+    "programme": N_("Programme rule"),
+    "receipts-key": N_("Key of receipts"),
+    "reconciliation": N_("Reconciliation"),
+    "region": N_("Region"),
+    "reversal": N_("Reversal"),
+    "sector": N_("Sector"),
+    "source": N_("Data source"),
+    "staff": N_("Account"),
 }
 _REFUSALS: Mapping[str, str] = {
     "agreement_expired": N_("The agreement had ended"),
@@ -149,6 +183,7 @@ _REFUSALS: Mapping[str, str] = {
 LOG_WORDS: Mapping[str, Mapping[str, str]] = {
     "staff_act": _ACTS,
     "staff_acts": _FAMILIES,
+    "log_object": _OBJECTS,
     "actor": {
         "installation@console": N_("on the machine"),
         "installation": N_("on the machine"),

@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gateway.console.asking import ApiProblem
 from gateway.console.language import LANGUAGES, NAMES, NONE, Language, speech
 from gateway.console.log_findings import finding_told
+from gateway.console.log_objects import log_object
+from gateway.console.menu import menu_for
 from gateway.console.policy_mistakes import mistake_told
 from gateway.console.released import released
 from gateway.console.run_failures import failure_told
@@ -25,6 +26,7 @@ from gateway.console.source_causes import cause_told
 from gateway.console.words import WORDS
 
 if TYPE_CHECKING:
+    from gateway.console.asking import ApiProblem
     from gateway.console.visit import Visit
 
 _HERE = Path(__file__).parent
@@ -44,8 +46,13 @@ class Pages:
         self._said = said
         self._environments = {language: _environment(language) for language in LANGUAGES}
 
-    def render(self, template: str, visit: Visit, context: Mapping[str, Any]) -> str:
-        """A page for one visit. Raises UndefinedError for a name that nobody gave: a fault of ours."""
+    def render(
+        self, template: str, visit: Visit, problem: ApiProblem | None, context: Mapping[str, Any]
+    ) -> str:
+        """A page for one visit; `problem` is what the API refused before it, if it did.
+
+        Raises UndefinedError for a name that nobody gave: a fault of ours.
+        """
         said = self._said.get(visit.asked("said"))
         environment = self._environments[visit.language]
         html = environment.get_template(template).render(
@@ -53,12 +60,13 @@ class Pages:
             session=visit.session,
             said=visit.speech.say(said) if said else None,
             here=lambda **changes: address_with(visit.address, changes),
+            menu=menu_for(visit.session["roles"] if visit.session else ()),
+            problem=problem,
             **context,
         )
-        for problem in context.values():
-            if isinstance(problem, ApiProblem) and _UNPLACED in html:
-                parts: Any = environment.get_template("parts/forms.html").module
-                html = html.replace(_UNPLACED, str(parts.told_at_fields(problem)))
+        if problem:
+            parts: Any = environment.get_template("parts/forms.html").module
+            html = html.replace(_UNPLACED, str(parts.told_at_fields(problem)))
         return html
 
 
@@ -115,6 +123,7 @@ def _environment(language: Language) -> Environment:
         "failure": lambda sentence: failure_told(spoken, sentence),
         "finding": lambda sentence: finding_told(spoken, sentence),
         "released": lambda form: released(spoken, form),
+        "log_object": log_object,
         "listed": lambda values, glue=", ": _listed(values, glue),
     }
     return environment

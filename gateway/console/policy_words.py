@@ -91,9 +91,9 @@ POLICY_WORDS: Mapping[str, Mapping[str, str]] = {
         "specific": N_("specific (sensitive)"),
     },
     "ceiling": {
-        "never": N_("may never leave"),
-        "verdict": N_("at most a verdict"),
-        "reduced": N_("at most masked, generalised or a pseudonym"),
+        "never": N_("never leaves"),
+        "verdict": N_("only whether a claimed value matches"),
+        "reduced": N_("never in full: at most a part of it, or a pseudonym"),
         "full": N_("may leave in full"),
     },
     "to": {

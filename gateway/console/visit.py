@@ -127,9 +127,12 @@ class Visit:
         """Whether whoever visits has one of the roles. For what to offer: the API decides what is done."""
         return bool(self.session and set(self.session["roles"]).intersection(roles))
 
-    def show(self, template: str, *, status: int = 200, **context: Any) -> Response:
-        """A page."""
-        html = self._pages.render(template, self, context)
+    def show(
+        self, template: str, *, status: int = 200, problem: ApiProblem | None = None, **context: Any
+    ) -> Response:
+        """A page; one that shows what the API refused has the refusal's status."""
+        html = self._pages.render(template, self, problem, context)
+        status = problem.status if problem else status
         return self._with_cookies(Response(html, status, media_type="text/html; charset=utf-8"))
 
     def see(self, path: str, *, said: str = "", **params: Any) -> Response:
@@ -176,4 +179,4 @@ def from_elsewhere(request: Request) -> bool:
 
 def problem_page(visit: Visit, problem: ApiProblem) -> Response:
     """What the API refused, as a page of its own."""
-    return visit.show("problem.html", status=problem.status, problem=problem)
+    return visit.show("problem.html", problem=problem)

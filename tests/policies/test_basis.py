@@ -11,7 +11,7 @@ from policies.library import load_policies
 from tests.gateway.agreements.bureau import SHIPPED, agreement_text
 
 BOOK = load_policies(SHIPPED)
-BASIS = "UU 27/2022 art. 20 (2) e (public duty)"
+BASIS = "UU 27/2022 pasal 20 ayat (2) huruf e (tugas publik)"
 
 
 def _agreement(clause: str) -> Agreement:

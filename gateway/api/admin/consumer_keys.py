@@ -45,7 +45,13 @@ class NewKey(Form):
 def consumer_key_router(store: ConsumerStore, check: StaffCheck) -> APIRouter:
     """The routes by which staff change a consumer's keys. They block, so FastAPI runs them in threads."""
     router = APIRouter(tags=["consumers"])
+    _proposing_route(router, store, check)
+    _approving_route(router, store, check)
+    _removing_route(router, store, check)
+    return router
 
+
+def _proposing_route(router: APIRouter, store: ConsumerStore, check: StaffCheck) -> None:
     @router.post(
         _KEYS,
         status_code=201,
@@ -66,6 +72,8 @@ def consumer_key_router(store: ConsumerStore, check: StaffCheck) -> APIRouter:
         )
         return answer(response, added, store.clock())
 
+
+def _approving_route(router: APIRouter, store: ConsumerStore, check: StaffCheck) -> None:
     @router.post(
         _KEY + "/approve",
         responses=problems(400, 401, 403, 404, 409, 415, 422),
@@ -89,6 +97,8 @@ def consumer_key_router(store: ConsumerStore, check: StaffCheck) -> APIRouter:
             store.clock(),
         )
 
+
+def _removing_route(router: APIRouter, store: ConsumerStore, check: StaffCheck) -> None:
     @router.post(
         _KEY + "/remove",
         responses=problems(400, 401, 403, 404, 409, 415, 422),
@@ -104,5 +114,3 @@ def consumer_key_router(store: ConsumerStore, check: StaffCheck) -> APIRouter:
     ) -> ConsumerSummary:
         """Accept a key no more, at once. The last good one stays: disable the consumer instead."""
         return answer(response, store.keys.remove(staff, consumer_id, kid, form.reason), store.clock())
-
-    return router

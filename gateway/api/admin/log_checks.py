@@ -1,17 +1,19 @@
-"""`/admin/v1/log`: how the log stands, its checkpoints and witnesses, and checks of all of it."""
+"""`/admin/v1/log`: how the log stands, its checkpoints and witnesses, checks of it, references in short."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.admin.documentation import staff_route
 from gateway.audit.checks import Check, LogChecks, State
+from gateway.audit.listing import Listed
 from gateway.audit.overview import overview
 from gateway.audit.publication import standalone_verifier
+from gateway.audit.reading import beginning_with
 from gateway.audit.transparency import TransparentLog
 from gateway.database import Database
 from gateway.staff.check import StaffCheck
@@ -19,6 +21,10 @@ from gateway.staff.roles import Role, Staff
 
 _PATH = "/admin/v1/log"
 READERS: tuple[Role, ...] = ("auditor", "operator")
+# As many as anybody would choose from: of eight digits two are rarely the same.
+_MOST_REFERENCES = 20
+_Digits = Annotated[str, Path(pattern="^[0-9a-f]{8,32}$", examples=["6f1e0f0e"])]
+_Kind = Annotated[Listed, Query(description="Whether exchanges are looked for, or acts of staff.")]
 
 
 class _Told(BaseModel):
@@ -94,6 +100,12 @@ class LogOut(BaseModel):
     checks: list[CheckOut]
 
 
+class ReferencesOut(BaseModel):
+    """References of the log, in their order."""
+
+    references: list[UUID] = Field(max_length=_MOST_REFERENCES)
+
+
 def log_router(
     log: TransparentLog,
     database: Database,
@@ -140,4 +152,12 @@ def log_router(
         """The stand-alone verifier: one file that needs Python and `cryptography` only."""
         return Response(standalone_verifier(), media_type="text/x-python; charset=utf-8")
 
+    _reference_route(router, database, reader)
     return router
+
+
+def _reference_route(router: APIRouter, database: Database, reader: Any) -> None:
+    @staff_route(router, "GET", _PATH + "/references/{digits}", READERS, 422)
+    def list_references(digits: _Digits, kind: _Kind, _staff: Annotated[Staff, reader]) -> ReferencesOut:
+        """Which exchanges, or acts, have a reference that begins so: pages show the first eight digits."""
+        return ReferencesOut(references=beginning_with(database, digits, kind, _MOST_REFERENCES))

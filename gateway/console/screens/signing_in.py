@@ -52,7 +52,6 @@ async def _form(visit: Visit, staff_id: str, problem: ApiProblem | None = None) 
     next_path = (await visit.form()).get("next") if visit.request.method == "POST" else visit.asked("next")
     return visit.show(
         "sign-in.html",
-        status=problem.status if problem else 200,
         problem=problem,
         staff_id=staff_id,
         next_path=own_path(str(next_path or "")),

@@ -49,8 +49,7 @@ async def _page(
     visit: Visit, *, tested: Mapping[str, object] | None = None, problem: ApiProblem | None = None
 ) -> Response:
     found = await visit.get(f"/admin/v1/sources/{visit.path('name')}")
-    status = problem.status if problem else 200
-    return visit.show("sources/one.html", status=status, source=found, tested=tested, problem=problem)
+    return visit.show("sources/one.html", source=found, tested=tested, problem=problem)
 
 
 # What stands behind a source's name in an address comes last: any other word would be taken for one.

@@ -81,7 +81,7 @@ def test_choices_write_only_what_differs_and_leave_unnamed_fields_unnamed() -> N
 
 
 def test_a_field_rests_on_one_basis_until_it_rests_on_all_of_them_again() -> None:
-    basis = "UU 23/2014 (social affairs as a concurrent task of the regions)"
+    basis = "UU 23/2014 (urusan sosial sebagai urusan konkuren daerah)"
     rows = _rows()
     written = rewritten(TEXT, dict(edits(list(rows.values()), {}, {"decile": basis, "region": ""})))
     assert _parsed(written).field_basis == {"decile": basis}

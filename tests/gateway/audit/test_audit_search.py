@@ -14,6 +14,7 @@ from gateway.audit import erasure, search
 from gateway.audit.entry import Entry, act
 from gateway.audit.listing import Facet, facet_of, list_all_placed
 from gateway.audit.placed import said_by
+from gateway.audit.reading import beginning_with
 from gateway.audit.search import Asked
 from gateway.audit.tables import audit_facets, audit_listed
 from gateway.database import Database
@@ -163,3 +164,15 @@ def _listed(database: Database) -> list[tuple[int, datetime, int]]:
 def test_an_entry_that_cannot_be_read_never_stops_the_sequencer(text: str) -> None:
     assert facet_of("outcome", said_by(text)) in {None, Facet("exchange", "", "")}
     assert facet_of("intent", {"operation": "records"}) is None
+
+
+@pytest.mark.usefixtures("entries")
+def test_a_reference_is_found_by_its_first_digits_among_those_of_its_kind(database: Database) -> None:
+    asked_outside = Entry(UUID(int=1), "intent", NOW, "bps", {"operation": "records"})
+    RunningLog(database).add([asked_outside.seal(bytes(32))])
+    every = beginning_with(database, "00000000", "exchange", 1_000)
+    assert every == [UUID(int=number) for number in range(1, 121)]
+    assert beginning_with(database, "00000000", "exchange", 3) == every[:3]
+    assert beginning_with(database, UUID(int=17).hex[:31], "exchange", 20) == every[15:31]
+    assert beginning_with(database, "00000001", "exchange", 20) == []
+    assert beginning_with(database, "00000000", "act", 20) == []

@@ -28,4 +28,4 @@ def rendered(template: str, *, language: Language = "id", **context: object) -> 
     )
     visit = Visit(request, Api(Starlette()), PAGES)
     visit.session = {"id": "operator", "name": "Operator", "roles": ["operator"], "csrf_token": ""}
-    return bytes(visit.show(template, problem=None, **context).body).decode()
+    return bytes(visit.show(template, **context).body).decode()

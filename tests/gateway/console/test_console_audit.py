@@ -60,7 +60,10 @@ def test_an_exchange_is_found_by_what_stands_in_the_address_and_by_its_id(office
     assert asked not in operator.open("/console/audit?consumer=dinsos-jatim").html
     seen = operator.send(operator.open("/console/audit"), "Find", reference=f" {asked} ")
     assert seen.path.endswith(f"/exchanges/{asked}")
-    assert "That is no exchange id" in operator.open("/console/audit?reference=x").text
+    seen = operator.send(operator.open("/console/audit"), "Find", reference=asked[:8].upper())
+    assert seen.path.endswith(f"/exchanges/{asked}"), "in short, as lists show it"
+    assert "That is no reference" in operator.open("/console/audit?reference=x").text
+    assert "Nothing in the log begins so." in operator.open("/console/audit/acts?reference=" + asked[:8]).text
 
 
 def test_a_list_of_exchanges_leads_on_page_by_page(office: Office, asked: str) -> None:
@@ -100,7 +103,7 @@ def test_a_bundle_that_was_downloaded_verifies_and_its_making_is_on_record(
     assert verify(["bundle", str(bundle), "--key", json.loads(file.content)["keys"][0]], said.append) == 0
     assert any(asked in sentence for sentence in said)
     acts = _until(operator, "/console/audit/acts?act=audit.bundled", "BPK 17/2026")
-    assert f"exchange/{asked}" in acts.text
+    assert acts.links[f"Exchange {asked[:8]}"] == f"/console/audit/exchanges/{asked}"
 
 
 def test_acts_of_staff_are_found_told_and_proven(office: Office) -> None:
@@ -233,7 +236,7 @@ def test_a_source_is_tested_now_by_an_operator_and_the_act_is_on_record(office: 
     assert "Not configured" in every.text, "Dukcapil has no section in this gateway's sources"
     tested = operator.send(operator.open("/console/sources/dtks"), "Test now")
     assert "It answers." in tested.text
-    assert "dtks" in _until(operator, "/console/audit/acts?act=source.tested", "source/dtks").text
+    assert "dtks" in _until(operator, "/console/audit/acts?act=source.tested", "sources/dtks").text
     author = office.browser("perancang").open("/console/sources/dtks")
     assert author.status == 200
     assert not any(form.offers("Test now") for form in author.forms)

@@ -152,7 +152,10 @@ def test_what_was_asked_shows_in_the_traffic_and_on_the_consumers_page(office: O
     )
     browser = office.browser("operator")
     seen = browser.open("/console/consumers/bpjs-kesehatan")
-    assert f"/console/audit/exchanges/{answer.json()['exchange_id']}" in seen.html
+    exchange = f"/console/audit/exchanges/{answer.json()['exchange_id']}"
+    assert exchange in seen.html
+    author = office.browser("perancang").open("/console/consumers/bpjs-kesehatan")
+    assert exchange not in author.html, "who may not read it is not led to it"
     assert re.search(r"1 of [\d,]+", seen.text)
     assert "<meter" in seen.html
     for _ in range(100):  # the totals follow the log within seconds

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.console.menu import menu_for
+from gateway.staff.roles import ROLES
 from tests.gateway.console.conftest import Office
 
 
@@ -89,6 +91,26 @@ def test_the_language_is_indonesian_until_another_is_chosen_and_stays(office: Of
     assert '<html lang="en">' in seen.html
     assert seen.path == "/console/sign-in?next=%2Fconsole%2Fmap"
     assert '<html lang="en">' in browser.open("/console/sign-in").html
+
+
+def test_the_menu_leads_to_all_that_a_role_may_read_and_to_nothing_else(office: Office) -> None:
+    told = office.gateway.gapura("staff", "add", "satu.peran", "--name", "Satu Peran", "--role", "author")
+    secret, password = told.split("shown this once:")[1].split()[0], "lima perahu di atas bukit"
+    browser = office.stranger()
+    form = browser.open("/console/enrol")
+    browser.send(form, "Set the password", id="satu.peran", secret=secret, password=password, again=password)
+    browser.sign_in("satu.peran", password)
+    everything = menu_for(ROLES)
+    # A form alone shows nothing yet: what it asks for is refused when it is sent.
+    forms = {"/console/audit/person"}
+    for role in ROLES:
+        office.gateway.gapura("staff", "roles", "satu.peran", "--role", role)
+        entrances = {area.text: area.entrance for area in menu_for([role])}
+        links = browser.open("/console").links
+        assert {area.text: links.get(area.text) for area in everything if area.text in links} == entrances
+        offered = {tab.path for area in menu_for([role]) for tab in area.tabs}
+        pages = {tab.path for area in everything for tab in area.tabs} - forms
+        assert {path for path in pages if browser.open(path).status == 200} == offered - forms, role
 
 
 def test_an_address_that_names_nothing_is_told_as_a_page(office: Office) -> None:

@@ -31,6 +31,10 @@ _EXAMPLES = [
     "/console/no-such-page",
 ]
 _PHONE = {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True}
+_BEYOND_THEIR_ROW = """badges => {
+    const ends = one => one.getBoundingClientRect().right;
+    return badges.filter(one => ends(one) > ends(one.closest("tr"))).map(one => one.innerText);
+}"""
 _LARGEST_BYTES = 150 * 1024
 
 
@@ -78,6 +82,7 @@ def test_axe_finds_nothing_on_a_screen_in_indonesian_and_it_fits_on_a_phone(
     assert phone.barriers() == []
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, "the page itself must not scroll sideways"
+    assert page.locator(".stacked .badge").evaluate_all(_BEYOND_THEIR_ROW) == [], "long words wrap"
 
 
 def test_axe_finds_nothing_on_an_incident_and_a_reversal(office: Office, desk: Desk, phone: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -10,6 +11,22 @@ from gateway.console.language import LANGUAGES, NONE, Language, speech
 from gateway.console.released import released
 from gateway.console.words import WORDS
 from tests.gateway.console.rendered import rendered
+
+_ACT_ID = "6f1e0f0e-30c0-4c0b-9a8a-2f4f4a5f0d11"
+
+
+def _list_of_acts(**said: str) -> dict[str, object]:
+    """What the list of acts shows when there is one, which says this."""
+    act = {"act_id": _ACT_ID, "at": "2026-10-23T17:01:00+00:00", "actor": "operator"}
+    act |= {"act": "staff.signed_in", "object": "staff/operator", "reason": "x", **said}
+    chosen = dict.fromkeys(("actor", "act", "since", "until"), "")
+    return {
+        "found": {"acts": [act], "next": None},
+        "chosen": chosen,
+        "references": None,
+        "actors": [],
+        "acts": [],
+    }
 
 
 @pytest.mark.parametrize(
@@ -50,13 +67,34 @@ def test_nothing_is_said_for_an_empty_text(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_act_without_a_reason_shows_a_dash(language: Language) -> None:
-    act = {"act_id": "6f1e0f0e-30c0-4c0b-9a8a-2f4f4a5f0d11", "at": "2026-10-23T17:01:00+00:00"}
-    act |= {"actor": "operator", "act": "staff.signed_in", "object": "staff/operator", "reason": ""}
-    chosen = dict.fromkeys(("actor", "act", "since", "until"), "")
-    shown = {"found": {"acts": [act], "next": None}, "chosen": chosen, "typed": "", "actors": [], "acts": []}
-    page = rendered("audit/acts.html", language=language, **shown)
+    page = rendered("audit/acts.html", language=language, **_list_of_acts(reason=""))
     assert f'<td class="why">{NONE}</td>' in page
     assert "Project-Id-Version" not in page
+
+
+@pytest.mark.parametrize(
+    ("spelled", "words", "page"),
+    [
+        ("agreement/bpjs", "Agreement bpjs", "/console/agreements/bpjs"),
+        ("agreement/bpjs/2", "Agreement bpjs, version 2", "/console/agreements/bpjs/versions/2"),
+        ("programme/pkh/1", "Programme rule pkh, version 1", "/console/programmes/pkh/versions/1"),
+        ("dictionary/fields/3", "Data dictionary fields, version 3", "/console/agreements/_dictionary"),
+        (f"incident/{_ACT_ID}", "Incident 6f1e0f0e", f"/console/audit/incidents/{_ACT_ID}"),
+        ("consumer/a b?c", "Consumer a b?c", "/console/consumers/a%20b%3Fc"),
+        ("months/until/2026-01", "Log up to the month 2026-01", ""),
+        ("staff/unknown", "Account unknown", ""),
+        ("person", "One person", ""),
+        ("witness.example/log", "witness.example/log", ""),
+        ("newer/thing/7", "newer/thing/7", ""),
+    ],
+)
+def test_what_an_act_was_done_to_is_told_in_words_that_lead_to_its_page_where_it_has_one(
+    spelled: str, words: str, page: str
+) -> None:
+    told = rendered("audit/acts.html", language="en", **_list_of_acts(object=spelled))
+    cell = told.split('<td class="thing">')[1].split("</td>")[0]
+    assert " ".join(re.sub("<[^>]*>", "", cell).split()) == words
+    assert (f'href="{page}"' in cell) if page else ("<a" not in cell)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +149,7 @@ def test_every_act_of_staff_belongs_to_a_family_that_has_a_name_in_the_filter() 
 )
 def test_days_the_wrong_way_round_are_told_at_the_filter(since: str, until: str, told: bool) -> None:
     chosen = {"actor": "", "act": "", "since": since, "until": until}
-    shown = {"found": {"acts": []}, "chosen": chosen, "typed": "", "actors": [], "acts": []}
+    shown = {"found": {"acts": []}, "chosen": chosen, "references": None, "actors": [], "acts": []}
     assert ("Hari pertama sesudah hari terakhir" in rendered("audit/acts.html", **shown)) == told
 
 

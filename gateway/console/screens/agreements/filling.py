@@ -39,7 +39,6 @@ async def fields(visit: Visit, problem: ApiProblem | None = None) -> Response:
         etag = etag_to_send(problem, str(form.get("etag", "")))
     return visit.show(
         "agreements/fields.html",
-        status=problem.status if problem else 200,
         problem=problem,
         conflict=changed_meanwhile(problem),
         matrix=matrix,
@@ -79,7 +78,6 @@ async def terms(visit: Visit, problem: ApiProblem | None = None) -> Response:
     found = await visit.get("/admin/v1/regions", search=search, limit=_FOUND_AT_ONCE) if search else None
     return visit.show(
         "agreements/terms.html",
-        status=problem.status if problem else 200,
         problem=problem,
         conflict=changed_meanwhile(problem),
         terms=shown,

@@ -71,7 +71,6 @@ async def _beginning(visit: Visit, typed: dict[str, str]) -> dict[str, Any]:
 async def _new_form(visit: Visit, typed: dict[str, str], problem: ApiProblem | None = None) -> Response:
     return visit.show(
         "agreements/new.html",
-        status=problem.status if problem else 200,
         problem=problem,
         typed={name: typed.get(name, "") for name in ("name", "copy", "version", *_HEADING, "reason")},
         suggested=await suggested(visit, typed.get("consumer", "")),

@@ -45,7 +45,6 @@ async def version(
     shown = await visit.get(of.api_version)
     return visit.show(
         f"{_folder(of)}/version.html",
-        status=problem.status if problem else 200,
         problem=problem,
         conflict=changed_meanwhile(problem),
         failed_act=act,
@@ -118,7 +117,6 @@ async def text(visit: Visit, problem: ApiProblem | None = None) -> Response:
         typed["etag"] = etag_to_send(problem, typed["etag"])
     return visit.show(
         "agreements/text.html",
-        status=problem.status if problem else 200,
         problem=problem,
         conflict=changed_meanwhile(problem),
         typed=typed,

@@ -26,7 +26,6 @@ async def preview(visit: Visit, problem: ApiProblem | None = None, result: Any =
     personas = (await visit.get("/admin/v1/personas"))["personas"]
     return visit.show(
         f"{_folder(of)}/preview.html",
-        status=problem.status if problem else 200,
         problem=problem,
         result=result,
         compared=_compared(result) if result else (),
@@ -64,11 +63,14 @@ async def save_case(visit: Visit) -> Response:
     return visit.see(f"{of.version}/preview", said="case-saved")
 
 
-async def impact(visit: Visit, days: int = DAYS[-1], result: Any = None) -> Response:
+async def impact(
+    visit: Visit, days: int = DAYS[-1], result: Any = None, problem: ApiProblem | None = None
+) -> Response:
     """What the version would have changed for the questions of the last days."""
     of = policy_of(visit)
     return visit.show(
         "agreements/impact.html",
+        problem=problem,
         result=result,
         days=days,
         choices=DAYS,
@@ -86,16 +88,7 @@ async def replay(visit: Visit) -> Response:
         result = await visit.post(f"{of.api_version}/impact", days=days)
     except ApiProblem as problem:
         if problem.about_input:
-            return visit.show(
-                "agreements/impact.html",
-                status=problem.status,
-                problem=problem,
-                result=None,
-                days=days,
-                choices=DAYS,
-                tab="impact",
-                **await shell(visit, of),
-            )
+            return await impact(visit, days, problem=problem)
         raise
     return await impact(visit, days, result)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from gateway.console.screen import Page
-from gateway.console.screens.audit.entries import entry_pages
-from gateway.console.screens.audit.searching import ALL, first_moment, last_moment, options, reference_in
+from gateway.console.screens.audit.entries import entry_pages, sought
+from gateway.console.screens.audit.searching import ALL, first_moment, last_moment, options
 from gateway.console.visit import PREFIX, Visit
 
 _FILTERS = ("actor", "act", "since", "until")
@@ -17,9 +17,9 @@ _LIST = "/audit/acts"
 
 async def search(visit: Visit) -> Response:
     """What staff did, the newest first."""
-    typed = visit.asked("reference")
-    if reference := reference_in(typed):
-        return RedirectResponse(f"{PREFIX}{_LIST}/{reference}", status_code=303)
+    references = await sought(visit, "act")
+    if references and len(references) == 1:
+        return visit.see(f"{PREFIX}{_LIST}/{references[0]}")
     chosen = {name: visit.asked(name) for name in _FILTERS}
     found = await visit.get(
         "/admin/v1/acts",
@@ -35,7 +35,7 @@ async def search(visit: Visit) -> Response:
         "audit/acts.html",
         found=found,
         chosen=chosen,
-        typed=typed,
+        references=references,
         actors=[("", visit.speech.say(ALL)), *options(visit.speech, "actor", choices["actors"])[1:]],
         acts=[
             *options(visit.speech, "staff_acts", families),

@@ -7,13 +7,29 @@ byte as the API makes it, for a reason that the log keeps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from starlette.responses import Response
 
 from gateway.console.asking import ApiProblem
 from gateway.console.screen import Page
-from gateway.console.screens.audit.searching import reference_in
+from gateway.console.screens.audit.searching import digits_in, reference_in
 from gateway.console.visit import Visit
+
+
+async def sought(visit: Visit, kind: str) -> Sequence[UUID] | None:
+    """The references that the one in the query could be: itself if it is whole, else all that begin so.
+
+    `kind` is `exchange` or `act`. None where it is no reference, nor the beginning of one.
+    """
+    typed = visit.asked("reference")
+    if whole := reference_in(typed):
+        return [whole]
+    digits = digits_in(typed)
+    if digits is None:
+        return None
+    found = await visit.get(f"/admin/v1/log/references/{digits}", kind=kind)
+    return [UUID(one) for one in found["references"]]
 
 
 def entry_pages(path: str, api: str, name: str) -> Sequence[Page]:
@@ -40,7 +56,6 @@ def entry_pages(path: str, api: str, name: str) -> Sequence[Page]:
         typed = await visit.typed("reason") if problem else {"reason": ""}
         return visit.show(
             f"audit/{name}.html",
-            status=problem.status if problem else 200,
             problem=problem,
             reason=typed["reason"],
             **{name: found},

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from gateway.console.named_consumers import meant
 from gateway.console.screen import Page
-from gateway.console.screens.audit.entries import entry_pages
-from gateway.console.screens.audit.searching import first_moment, last_moment, options, reference_in
+from gateway.console.screens.audit.entries import entry_pages, sought
+from gateway.console.screens.audit.searching import first_moment, last_moment, options
 from gateway.console.visit import PREFIX, Visit
 
 _FILTERS = ("consumer", "purpose", "operation", "outcome", "since", "until")
@@ -19,9 +19,9 @@ _LIST = "/audit"
 
 async def search(visit: Visit) -> Response:
     """What was exchanged, the newest first; an id leads to the exchange itself."""
-    typed = visit.asked("reference")
-    if reference := reference_in(typed):
-        return RedirectResponse(f"{PREFIX}{_LIST}/exchanges/{reference}", status_code=303)
+    references = await sought(visit, "exchange")
+    if references and len(references) == 1:
+        return visit.see(f"{PREFIX}{_LIST}/exchanges/{references[0]}")
     consumer = await meant(visit, visit.asked("consumer"))
     chosen = {**{name: visit.asked(name) for name in _FILTERS}, "consumer": consumer.id}
     # Of a consumer that is not known yet nothing is listed: what it could be is.
@@ -32,7 +32,7 @@ async def search(visit: Visit) -> Response:
         "audit/exchanges.html",
         found=found,
         chosen={**chosen, "consumer": chosen["consumer"] or visit.asked("consumer")},
-        typed=typed,
+        references=references,
         consumer=consumer,
         purposes=options(visit.speech, "purpose", choices["purposes"]),
         operations=options(visit.speech, "asked", choices["operations"]),

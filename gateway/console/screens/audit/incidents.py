@@ -102,7 +102,6 @@ async def resolve(visit: Visit) -> Response:
 async def _new_form(visit: Visit, typed: Mapping[str, str], problem: ApiProblem | None = None) -> Response:
     return visit.show(
         "audit/incident-new.html",
-        status=problem.status if problem else 200,
         problem=problem,
         typed={name: typed.get(name, "") for name in _BEGINNING},
         suggested=await suggested(visit, typed.get("consumer_id", "")),
@@ -123,7 +122,6 @@ async def _page(
     sent = visit.request.method == "POST"
     return visit.show(
         "audit/incident.html",
-        status=problem.status if problem else 200,
         problem=problem,
         of=of,
         incident=_with_clock(incident),

@@ -42,8 +42,7 @@ async def verifier(visit: Visit) -> Response:
 
 async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
     found = await visit.get("/admin/v1/log")
-    status = problem.status if problem else 200
-    return visit.show("audit/log.html", status=status, log=found, problem=problem)
+    return visit.show("audit/log.html", log=found, problem=problem)
 
 
 PAGES: Sequence[Page] = (

@@ -36,8 +36,7 @@ async def history(visit: Visit) -> Response:
 def _page(
     visit: Visit, typed: dict[str, str], *, found: Any = None, problem: ApiProblem | None = None
 ) -> Response:
-    status = problem.status if problem else 200
-    return visit.show("audit/person.html", status=status, typed=typed, found=found, problem=problem)
+    return visit.show("audit/person.html", typed=typed, found=found, problem=problem)
 
 
 PAGES: Sequence[Page] = (Page(_PATH, ask), Page(_PATH, history, "POST"))

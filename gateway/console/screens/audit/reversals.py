@@ -87,7 +87,6 @@ async def _new_form(visit: Visit, typed: Mapping[str, str], problem: ApiProblem 
     sectors = sorted({key["sector"] for key in keys})
     return visit.show(
         "audit/reversal-new.html",
-        status=problem.status if problem else 200,
         problem=problem,
         typed={name: typed.get(name, "") for name in _ASKED},
         sectors=[("", NONE), *((sector, sector) for sector in sectors)],
@@ -104,7 +103,6 @@ async def _page(
     visitor = visit.session["id"] if visit.session else ""
     return visit.show(
         "audit/reversal.html",
-        status=problem.status if problem else 200,
         problem=problem,
         of=of,
         reversal=reversal,

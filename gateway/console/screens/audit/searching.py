@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -11,6 +12,8 @@ from gateway.console.language import N_, Speech
 from gateway.console.words import WORDS
 
 ALL = N_("All")
+# As lists show it: the fewest digits by which an entry is looked for.
+_SHORT = re.compile(r"[0-9a-f]{8,31}")
 _ZONE = ZoneInfo("Asia/Jakarta")
 
 
@@ -49,6 +52,16 @@ def reference_in(text: str) -> UUID | None:
         return UUID(text.strip())
     except ValueError:
         return None
+
+
+def digits_in(text: str) -> str | None:
+    """The digits with which a reference begins, as somebody typed or pasted them; None for what is none.
+
+    >>> digits_in(" 6F1E0F0E-30c0"), digits_in("6f1e")
+    ('6f1e0f0e30c0', None)
+    """
+    digits = text.strip().lower().replace("-", "")
+    return digits if _SHORT.fullmatch(digits) else None
 
 
 def _moment(day: str, later: int) -> str | None:

@@ -159,7 +159,6 @@ async def _page(visit: Visit, reason: str, problem: ApiProblem | None) -> Respon
     kid = visit.asked("kid") or (await visit.typed("kid"))["kid"] if problem else visit.asked("kid")
     return visit.show(
         "consumers/act.html",
-        status=problem.status if problem else 200,
         act=act,
         consumer=answer.json,
         key=next((key for key in answer.json["keys"] if key["kid"] == kid), None),

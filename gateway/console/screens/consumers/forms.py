@@ -33,7 +33,7 @@ _PRIVATE = N_(
 async def registration(visit: Visit) -> Response:
     """The empty form of a new consumer."""
     typed = dict.fromkeys(_REGISTRATION, "") | {"whole_country": "no", "binding": "dpop", "sandbox": "yes"}
-    return visit.show("consumers/new.html", typed=typed, problem=None)
+    return visit.show("consumers/new.html", typed=typed)
 
 
 async def register(visit: Visit) -> Response:
@@ -54,7 +54,7 @@ async def register(visit: Visit) -> Response:
             raise
         told = problem.told_at_fields()
         typed = _without_private_key(visit, typed, "jwks", told)
-        return visit.show("consumers/new.html", status=told.status, typed=typed, problem=told)
+        return visit.show("consumers/new.html", typed=typed, problem=told)
     return visit.see(f"/console/consumers/{made['id']}", said="consumer-proposed")
 
 
@@ -74,7 +74,7 @@ async def correction(visit: Visit) -> Response:
         "reason": "",
         "etag": answer.etag.strip('"'),
     }
-    return visit.show("consumers/edit.html", consumer=present, typed=typed, problem=None)
+    return visit.show("consumers/edit.html", consumer=present, typed=typed)
 
 
 async def correct(visit: Visit) -> Response:
@@ -102,8 +102,8 @@ async def correct(visit: Visit) -> Response:
     except ApiProblem as problem:
         if not problem.about_input:
             raise
-        shown = {"consumer": present, "typed": typed, "problem": problem.told_at_fields()}
-        return visit.show("consumers/edit.html", status=problem.status, **shown)
+        told = problem.told_at_fields()
+        return visit.show("consumers/edit.html", consumer=present, typed=typed, problem=told)
     return visit.see(f"/console/consumers/{consumer}", said="consumer-changed")
 
 
@@ -152,16 +152,12 @@ async def set_signatures(visit: Visit) -> Response:
 
 async def _key_form(visit: Visit, typed: Mapping[str, str], problem: ApiProblem | None) -> Response:
     consumer = await visit.get(f"{_CONSUMERS}/{visit.path('consumer')}")
-    status = problem.status if problem else 200
-    return visit.show("consumers/key.html", status=status, consumer=consumer, typed=typed, problem=problem)
+    return visit.show("consumers/key.html", consumer=consumer, typed=typed, problem=problem)
 
 
 async def _signature_form(visit: Visit, typed: Mapping[str, str], problem: ApiProblem | None) -> Response:
     consumer = await visit.get(f"{_CONSUMERS}/{visit.path('consumer')}")
-    status = problem.status if problem else 200
-    return visit.show(
-        "consumers/signatures.html", status=status, consumer=consumer, typed=typed, problem=problem
-    )
+    return visit.show("consumers/signatures.html", consumer=consumer, typed=typed, problem=problem)
 
 
 def _without_private_key(

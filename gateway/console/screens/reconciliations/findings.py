@@ -93,7 +93,6 @@ async def _page(
     others = await visit.get(_API, person_id=found["person_id"])
     return visit.show(
         "reconciliations/finding.html",
-        status=problem.status if problem else 200,
         found=found,
         kinds=others["kinds"],
         others=[one for one in others["findings"] if one["id"] != found["id"]],
@@ -109,7 +108,6 @@ async def _export_page(
 ) -> Response:
     return visit.show(
         "reconciliations/export.html",
-        status=problem.status if problem else 200,
         names=await region_names(visit, "regency"),
         region=region,
         reason=reason,

@@ -59,7 +59,6 @@ async def _page(
     rules = (await visit.get(_RULES))["rules"]
     return visit.show(
         "reconciliations/rules.html",
-        status=problem.status if problem else 200,
         rules=rules,
         problem=problem,
         typed=typed or {},

@@ -67,7 +67,6 @@ async def _run_page(
     choices = await visit.get("/admin/v1/maps/choices") if view == "regions" else None
     return visit.show(
         "reconciliations/run.html",
-        status=problem.status if problem else 200,
         run=run,
         view=view,
         labels=regions["labels"],

@@ -51,7 +51,6 @@ async def _page(visit: Visit, wanted: Mapping[str, str], problem: ApiProblem | N
     known = _is_known(wanted["region"], names)
     return visit.show(
         "reconciliations/new.html",
-        status=problem.status if problem else 200,
         wanted=wanted,
         extracts=extracts,
         chosen=chosen,

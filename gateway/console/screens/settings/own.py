@@ -23,7 +23,7 @@ _SHORTEST, _LONGEST = 1, 366
 
 async def password(visit: Visit) -> Response:
     """The form for another password."""
-    return visit.show("settings/password.html", problem=None)
+    return visit.show("settings/password.html")
 
 
 async def change_password(visit: Visit) -> Response:
@@ -31,12 +31,12 @@ async def change_password(visit: Visit) -> Response:
     form = await visit.form()
     secrets = {name: str(form.get(name, "")) for name in ("present", "new")}
     if secrets["new"] != str(form.get("again", "")):
-        return visit.show("settings/password.html", status=422, problem=None, differ=True)
+        return visit.show("settings/password.html", status=422, differ=True)
     try:
         await visit.ask("PUT", "/admin/v1/session/password", secrets)
     except ApiProblem as problem:
         if problem.about_input or problem.code == _REFUSED:
-            return visit.show("settings/password.html", status=problem.status, problem=problem)
+            return visit.show("settings/password.html", problem=problem)
         raise
     return visit.see(PREFIX + _PASSWORD, said="password-changed")
 
@@ -68,7 +68,7 @@ async def revoke_token(visit: Visit) -> Response:
 
 async def enrolment(visit: Visit) -> Response:
     """The form for whoever got an enrolment secret."""
-    return visit.show("settings/enrol.html", problem=None, staff_id="")
+    return visit.show("settings/enrol.html", staff_id="")
 
 
 async def enrol(visit: Visit) -> Response:
@@ -77,14 +77,12 @@ async def enrol(visit: Visit) -> Response:
     form = await visit.form()
     chosen = str(form.get("password", ""))
     if chosen != str(form.get("again", "")):
-        return visit.show("settings/enrol.html", status=422, problem=None, staff_id=typed["id"], differ=True)
+        return visit.show("settings/enrol.html", status=422, staff_id=typed["id"], differ=True)
     try:
         await visit.post("/admin/v1/session/enrolment", {**typed, "password": chosen})
     except ApiProblem as problem:
         if problem.about_input or problem.code == _REFUSED:
-            return visit.show(
-                "settings/enrol.html", status=problem.status, problem=problem, staff_id=typed["id"]
-            )
+            return visit.show("settings/enrol.html", problem=problem, staff_id=typed["id"])
         raise
     return visit.see(f"{PREFIX}/sign-in", said="enrolled")
 
@@ -99,7 +97,6 @@ async def _tokens(
     held = (await visit.get(_MINE))["tokens"]
     return visit.show(
         "settings/tokens.html",
-        status=problem.status if problem else 200,
         tokens=held,
         made=made,
         problem=problem,

@@ -27,7 +27,7 @@ async def staff(visit: Visit) -> Response:
 
 async def begin(visit: Visit) -> Response:
     """The form for another account."""
-    return visit.show("settings/new.html", typed={**_EMPTY, "roles": []}, problem=None)
+    return visit.show("settings/new.html", typed={**_EMPTY, "roles": []})
 
 
 async def add(visit: Visit) -> Response:
@@ -40,7 +40,7 @@ async def add(visit: Visit) -> Response:
     except ApiProblem as problem:
         if problem.about_input:
             shown = {**typed, "roles": roles}
-            return visit.show("settings/new.html", status=problem.status, typed=shown, problem=problem)
+            return visit.show("settings/new.html", typed=shown, problem=problem)
         raise
     return visit.see(f"{PREFIX}/settings/staff/{typed['id']}", said="account-added")
 
@@ -103,7 +103,6 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
     typed = await visit.typed("reason") if problem else {"reason": ""}
     return visit.show(
         "settings/one.html",
-        status=problem.status if problem else 200,
         account=answer.json,
         etag=answer.etag,
         tokens=tokens,
