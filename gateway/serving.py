@@ -1,4 +1,4 @@
-"""What a process does while it serves, beside answering: watch sources, order the log, keep house.
+"""What a process does while it serves, beside answering: watch sources, have the log in order, keep house.
 
 MUST NOT decide anything about a request: whatever is done here is done again by the next process if this one
 dies in the middle.
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from gateway.api.health import STAYING, Check
 from gateway.audit.months import LogMonths
-from gateway.audit.sequencer import LogForked
 from gateway.errors import SettingsInvalid
 from gateway.housekeeping import Chore, collect_rarely, every_day, every_hour, every_minute, keep_house
+from gateway.keeping.failures import Failure
+from gateway.keeping.guard import KeeperGuard
+from gateway.keeping.order import keep_in_order
 from gateway.migrations import fits, history_of
 from gateway.migrations.presence import Presence, ServingProcess
 from gateway.settings import Settings
@@ -56,16 +58,15 @@ async def serving(services: Services) -> AsyncIterator[None]:
     chores = keep_house(_chores(services), services.telemetry.event)
     code = ServingProcess(process, history_of().head, version("gapura"))
     presence = Presence(services.database, code, services.clock)
-    running = (
-        *(watch.run(), _keep_log_in_order(services), chores),
-        *(services.conduct.maintenance.run(), presence.run()),
-    )
-    tasks = [asyncio.create_task(one) for one in running]
+    keeping = asyncio.create_task(_have_log_in_order(services))
+    running = (watch.run(), chores, services.conduct.maintenance.run(), presence.run())
+    tasks = [keeping, *(asyncio.create_task(one) for one in running)]
     with services.conduct.draining.heeding():
         yield
     for task in tasks:
         task.cancel()
     await asyncio.to_thread(presence.leave)
+    await asyncio.wait([keeping])  # a keeper of ours is gone then
     await services.outside.aclose()
     services.close()
     services.telemetry.event("gateway:stopped")
@@ -126,20 +127,19 @@ def source_words(services: Services) -> dict[str, str]:
     }
 
 
-async def _keep_log_in_order(services: Services) -> None:
-    """Give committed entries their place and sign checkpoints; a failure is told, the next step tries."""
+async def _have_log_in_order(services: Services) -> None:
+    """Have committed entries get their place and their signature: here on SQLite, elsewhere by a keeper."""
+    tell = services.telemetry.event
+    if not services.database.is_sqlite:
+        await KeeperGuard(services.settings, tell).run()
+        return
 
     def failed(error: BaseException) -> None:
-        event = "audit:forked" if isinstance(error, LogForked) else "audit:not_integrated"
-        services.telemetry.event(event, level="error", error=type(error).__name__)
+        failure = Failure.of(error)
+        tell(failure.event, level="error", error=failure.error)
 
     index, totals = services.rights.index, services.overview.totals
-    await asyncio.gather(
-        services.log.sequencer.run(failed, followers=(index, totals)),
-        # What they were not told while they follow: of a time before them, or more than fits a step.
-        index.run(failed),
-        totals.run(failed),
-    )
+    await keep_in_order(services.log.sequencer, index, totals, failed)
 
 
 def _chores(services: Services) -> list[Chore]:

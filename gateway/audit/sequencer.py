@@ -109,16 +109,21 @@ class Sequencer:
         """Step for ever, a short pause between; `failed` is told what went wrong, and the next step tries."""
         while True:
             try:
-                await asyncio.to_thread(self.step, followers)
+                while not await asyncio.to_thread(self.step, followers):
+                    pass
             except Exception as error:  # noqa: BLE001 - a database outage must not end the sequencer
                 failed(error)
             await asyncio.sleep(_PAUSE_S)
 
-    def step(self, followers: Sequence[Follower] = ()) -> None:
-        """Integrate whatever waits, then sign if the last checkpoint is old enough."""
-        while self.integrate(followers=followers) == _BATCH:
-            pass
+    def step(self, followers: Sequence[Follower] = ()) -> bool:
+        """Integrate a batch of what waits; says whether nothing was left, and has then signed.
+
+        It signs if the last checkpoint is old enough. Blocks. Raises StoreUnavailable, LogForked.
+        """
+        if self.integrate(followers=followers) == _BATCH:
+            return False
         self.sign(not_after=self._clock() - _CHECKPOINT_EVERY)
+        return True
 
     def integrate(self, limit: int = _BATCH, followers: Sequence[Follower] = ()) -> int:
         """Move up to `limit` leaves into the tree; returns how many, 0 when another sequencer is at it.

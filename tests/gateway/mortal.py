@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connectors.base import NotFound, Outcome, Record, Subject
 from gateway.api.leaving import RECEIPT_HEADER
 from gateway.app import Services, build_app, build_services
+from gateway.keeping.guard import Turn
 from gateway.lanes import Lane, Procedure
 from gateway.settings import load_settings
 
@@ -230,6 +231,7 @@ def main() -> None:
         services.audit._lane = MortalLane(services.audit._lane, fate)
     app = mortal_app(build_app(services), fate)
     services.database.engine.dispose()  # a connection MUST NOT be shared over a fork
+    Turn(settings.home).take()  # who is forked keeps the log in order itself, where it can die of it
     with socket.create_server((settings.host, settings.port), backlog=64) as listener:
         sys.stdout.write("ready\n")
         sys.stdout.flush()

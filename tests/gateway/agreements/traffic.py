@@ -106,7 +106,9 @@ class Traffic:
 
     def place(self) -> None:
         """Give what was asked its place in the log, and count it."""
-        Sequencer(self.database, log_key("test.example/log", b"s" * 32), self.bureau.clock).step()
+        sequencer = Sequencer(self.database, log_key("test.example/log", b"s" * 32), self.bureau.clock)
+        while not sequencer.step():
+            pass
 
     def replay(self, version: Version, days: int = 7) -> Replayed:
         return Replay(self.database, self.consumers, self.bureau.clock)(version, days)

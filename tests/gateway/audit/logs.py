@@ -53,7 +53,8 @@ class RunningLog:
         with self.database.unit_of_work() as connection:
             add_entries(connection, sealed)
         self.clock.pass_by(5)
-        self.sequencer.step()
+        while not self.sequencer.step():
+            pass
 
 
 def outcome(number: int) -> Entry:

@@ -23,6 +23,7 @@ from gateway.audit.proofs import (
 )
 from gateway.audit.tree import Tree, tile_path, tiles_of
 from gateway.registry.personas import PERSONAS
+from tests.gateway.keeping.keepers import keepers_of
 from tests.living import LivingGateway
 
 PATH = "/v1/eligibility"
@@ -79,6 +80,15 @@ def test_every_answer_carries_a_receipt_that_an_independent_library_verifies(gat
     assert claims["request"] == hashlib.sha256(salt + response.request.content).hexdigest()
     key = VerifierKey.parse(published["checkpoint_key"])
     InclusionProof.parse(proven["proof"]).check(bytes.fromhex(proven["entry_sha256"]), key)
+
+
+def test_the_log_is_kept_in_order_by_a_process_of_its_own_unless_its_database_is_a_file(
+    gateway: LivingGateway,
+) -> None:
+    proof_of(gateway, ask(gateway).json()["exchange_id"])
+    assert gateway.process is not None
+    is_file = gateway.settings.effective_database_url.startswith("sqlite")
+    assert len(keepers_of(gateway.process.pid)) == (0 if is_file else 1)
 
 
 def test_the_entry_shown_to_a_consumer_does_not_say_by_which_hash_the_log_knows_a_person(
