@@ -18,11 +18,11 @@ from uuid import UUID
 import orjson
 
 from connectors.base import Value
-from policies.conditions import Evaluation, evaluate, inputs
+from policies.conditions import Evaluation, evaluate_all, inputs
 from policies.decide import Plan
 from policies.dictionary import Text
-from policies.pseudonym import SectorKey, pseudonym
-from policies.release import Released, Unknown, release, unknown_field
+from policies.pseudonym import SectorKey, pseudonyms
+from policies.release import Released, Unknown, release_all, unknown_field
 
 # Plans and the days of their sources are few; the bound keeps odd requests from growing memory.
 _HEADS_KEPT = 1024
@@ -75,20 +75,26 @@ class Unanswered:
     reason: str
 
 
-class Finding(NamedTuple):
-    """What the exchange found about one subject: either `person` with all that follows, or `reason`."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the exchange found, in columns: a thousand people are lists of a thousand values.
 
-    ref: str
-    reason: str | None = None
-    person: Person | None = None
-    pseudonym: str | None = None
-    evaluation: Evaluation | None = None
-    released: Released | None = None
+    `refs` and `subjects` are of everybody asked about, side by side. The rest is of those `found`, in the
+    same order; `pseudonyms` and `evaluations` are empty where the plan has none.
+    """
 
-    @property
-    def outcome(self) -> str:
-        """The word that the audit log counts: a reason, a decision, or `released`."""
-        return self.reason or (self.evaluation.decision if self.evaluation else "released")
+    refs: Sequence[str]
+    subjects: Sequence[Person | Unanswered]
+    found: Sequence[Person]
+    pseudonyms: Sequence[str]
+    evaluations: Sequence[Evaluation]
+    released: Sequence[Released]
+
+    def outcomes(self) -> list[str]:
+        """The word that the audit log counts of each subject: a reason, a decision, or `released`."""
+        decisions: list[str] = [evaluation.decision for evaluation in self.evaluations]
+        words = iter(decisions or ["released"] * len(self.found))
+        return [next(words) if isinstance(one, Person) else one.reason for one in self.subjects]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +107,24 @@ class Dates:
 
 def assess(
     plan: Plan,
-    ref: str,
-    claims: Mapping[str, str],
-    person: Person | Unanswered,
+    refs: Sequence[str],
+    claims: Sequence[Mapping[str, str]],
+    subjects: Sequence[Person | Unanswered],
     on_date: date,
     key: SectorKey | None,
-) -> Finding:
-    """Judge one person by the plan's rule and release what the plan names."""
-    if isinstance(person, Unanswered):
-        return Finding(ref, reason=person.reason)
-    return Finding(
-        ref,
-        person=person,
-        pseudonym=pseudonym(person.person_id, key) if key else None,
-        evaluation=evaluate(plan.rule, person.values, on_date) if plan.rule else None,
-        released=release(plan, person.values, person.unknown, claims, on_date=on_date, sector_key=key),
+) -> Findings:
+    """Judge these people by the plan's rule and release what the plan names."""
+    found = [one for one in subjects if isinstance(one, Person)]
+    said = [claim for claim, one in zip(claims, subjects, strict=True) if isinstance(one, Person)]
+    values = [person.values for person in found]
+    unknown = [person.unknown for person in found]
+    return Findings(
+        refs,
+        subjects,
+        found,
+        pseudonyms=pseudonyms([person.person_id for person in found], key) if key else (),
+        evaluations=evaluate_all(plan.rule, values, on_date) if plan.rule else (),
+        released=release_all(plan, values, unknown, said, on_date=on_date, sector_key=key),
     )
 
 
@@ -124,13 +133,13 @@ def render(
     now: datetime,
     on_date: date,
     plan: Plan,
-    findings: Sequence[Finding],
+    findings: Findings,
     dates: Dates,
     *,
     sandbox: bool = False,
 ) -> bytes:
-    """The answer as JSON bytes; `dates` are of these findings, `sandbox`: the people are synthetic."""
-    reasons = {finding.reason for finding in findings if finding.reason}
+    """The answer as JSON bytes; `dates` are of those found, `sandbox`: the people are synthetic."""
+    reasons = {one.reason for one in findings.subjects if isinstance(one, Unanswered)}
     agreement = plan.agreement
     answer: dict[str, Any] = {
         "exchange_id": str(exchange_id),
@@ -145,10 +154,7 @@ def render(
     answer["fields"] = _fields_head(plan, tuple(dates.common.items()))
     if reasons:
         answer["reasons"] = {reason: _both(UNANSWERED[reason]) for reason in sorted(reasons)}
-    answer["results"] = [
-        _result(plan, finding, dates.common if at in dates.other_at else None)
-        for at, finding in enumerate(findings)
-    ]
+    answer["results"] = _results(plan, findings, dates)
     return orjson.dumps(answer)
 
 
@@ -186,17 +192,16 @@ def _fields_head(plan: Plan, dates: tuple[tuple[str, date | None], ...]) -> orjs
     return orjson.Fragment(orjson.dumps(head))
 
 
-def dates_of(plan: Plan, findings: Sequence[Finding]) -> Dates:
+def dates_of(plan: Plan, people: Sequence[Person]) -> Dates:
     """The date that most persons share, per field: said at the head, so that only the others repeat it."""
-    placed = [(at, finding.person) for at, finding in enumerate(findings) if finding.person]
     common: dict[str, date | None] = {}
-    other_at = {at for at, person in placed if person.stale}
-    for output in plan.outputs if placed else ():
+    other_at = {at for at, person in enumerate(people) if person.stale}
+    for output in plan.outputs if people else ():
         reads = output.reads
-        days = [person.as_of.get(reads, person.default_as_of) for _, person in placed]
+        days = [person.as_of.get(reads, person.default_as_of) for person in people]
         most = common[output.name] = _most_common(days)
         if days.count(most) != len(days):
-            other_at.update(at for (at, _), day in zip(placed, days, strict=True) if day != most)
+            other_at.update(at for at, day in enumerate(days) if day != most)
     return Dates(common, other_at)
 
 
@@ -206,27 +211,43 @@ def _most_common(days: Sequence[date | None]) -> date | None:
     return Counter(days).most_common(1)[0][0]
 
 
-def _result(plan: Plan, finding: Finding, as_of: Mapping[str, date | None] | None) -> dict[str, Any]:
-    """One person's entry; `as_of` are the dates at the head, given where this person's may be others."""
-    result: dict[str, Any] = {"ref": finding.ref}
-    if finding.person is None or finding.released is None:
-        if plan.rule:
-            result["decision"] = "unknown"
-        result["reason"] = finding.reason
-        return result
-    if finding.pseudonym:
-        result["pseudonym"] = finding.pseudonym
-    if finding.evaluation:
-        result["decision"] = finding.evaluation.decision
+def _results(plan: Plan, findings: Findings, dates: Dates) -> list[dict[str, Any]]:
+    told = iter(_told(plan, findings, dates))
+    return [
+        next(told) if isinstance(one, Person) else _unanswered(plan, ref, one)
+        for ref, one in zip(findings.refs, findings.subjects, strict=True)
+    ]
+
+
+def _unanswered(plan: Plan, ref: str, subject: Unanswered) -> dict[str, Any]:
+    decision = {"decision": "unknown"} if plan.rule else {}
+    return {"ref": ref, **decision, "reason": subject.reason}
+
+
+def _told(plan: Plan, findings: Findings, dates: Dates) -> list[dict[str, Any]]:
+    """One entry for each person found."""
+    subjects = zip(findings.refs, findings.subjects, strict=True)
+    told: list[dict[str, Any]] = [{"ref": ref} for ref, one in subjects if isinstance(one, Person)]
+    columns: dict[str, Sequence[Any]] = {}
+    if findings.pseudonyms:
+        columns["pseudonym"] = findings.pseudonyms
+    if findings.evaluations:
+        columns["decision"] = [evaluation.decision for evaluation in findings.evaluations]
         if plan.reasons:
-            result["clauses"] = finding.evaluation.clauses
-    result["values"] = finding.released.values
-    exceptions = {**_of_rule(plan, finding.person), **finding.released.exceptions}
-    if as_of is not None:
-        exceptions |= _other_dates(plan, finding.person, finding.released, as_of)
-    if exceptions:
-        result["exceptions"] = exceptions
-    return result
+            columns["clauses"] = [evaluation.clauses for evaluation in findings.evaluations]
+    columns["values"] = [released.values for released in findings.released]
+    for name, column in columns.items():
+        for entry, value in zip(told, column, strict=True):
+            entry[name] = value
+    for at, (person, released) in enumerate(zip(findings.found, findings.released, strict=True)):
+        elsewhere = at in dates.other_at
+        if released.exceptions or person.unknown or elsewhere:
+            exceptions = {**_of_rule(plan, person), **released.exceptions}
+            if elsewhere:
+                exceptions |= _other_dates(plan, person, released, dates.common)
+            if exceptions:
+                told[at]["exceptions"] = exceptions
+    return told
 
 
 def _of_rule(plan: Plan, person: Person) -> dict[str, dict[str, Any]]:

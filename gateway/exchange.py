@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import repeat
 from types import MappingProxyType
 from uuid import UUID
 
@@ -105,18 +106,17 @@ class Exchange:
         seen = [only_synthetic(outcome) for outcome in outcomes] if consumer.sandbox else outcomes
         unknown = sum(isinstance(seen[at], NotFound) for at in spent.new_at)
         self._gate.found_nobody(plan, spent, unknown)
-        hashes = [self._hash(*pair) for pair in zip(question.subjects, outcomes, strict=True)]
+        hashes = self._hashes(question.subjects, outcomes)
         in_reach = [within_scope(outcome, plan) for outcome in seen]
         people = await self._ask_sources(in_reach, plan, sources, on_date, deadline, evidence, hashes)
 
         with span("judge", subjects=len(people)):
-            findings = [
-                assess(plan, asked.ref, asked.claims, person, on_date, keys.current if keys else None)
-                for asked, person in zip(question.subjects, people, strict=True)
-            ]
-            dates = dates_of(plan, findings)
+            refs = [asked.ref for asked in question.subjects]
+            claims = [asked.claims for asked in question.subjects]
+            findings = assess(plan, refs, claims, people, on_date, keys.current if keys else None)
+            dates = dates_of(plan, findings.found)
             body = render(evidence.exchange_id, now, on_date, plan, findings, dates, sandbox=consumer.sandbox)
-        counted = [finding.outcome for finding in findings]
+        counted = findings.outcomes()
         unavailable = _unavailable(people)
         logged = await self._audit.append(
             evidence.answer(
@@ -179,10 +179,12 @@ class Exchange:
                     for source in sources
                 )
             )
+        today = civil_day(self._clock())
+        answers = zip(*said, strict=True) if said else repeat((), len(records))
         people = iter(
             [
-                complete(record, plan, sources, answers, civil_day(self._clock()))
-                for record, *answers in zip(records, *said, strict=True)
+                complete(record, plan, sources, heard, today)
+                for record, heard in zip(records, answers, strict=True)
             ]
         )
         completed = [next(people) if isinstance(item, Record) else item for item in in_reach]
@@ -192,11 +194,15 @@ class Exchange:
             raise SourceUnavailable("A source that this agreement needs gave no answer; try again later.")
         return completed
 
-    def _hash(self, asked: AskedSubject, outcome: Outcome | None) -> str:
-        """The keyed hash under which the log knows this subject: the person where one was found."""
-        if isinstance(outcome, Record):
-            return self._hasher.person(outcome.person_id)
-        return self._hasher.identifier(asked.nik or asked.pseudonym or "")
+    def _hashes(self, subjects: Sequence[AskedSubject], outcomes: Sequence[Outcome | None]) -> list[str]:
+        """The keyed hashes under which the log knows these subjects: the person where one was found."""
+        person, identifier = self._hasher.person, self._hasher.identifier
+        return [
+            person(outcome.person_id)
+            if isinstance(outcome, Record)
+            else identifier(asked.nik or asked.pseudonym or "")
+            for asked, outcome in zip(subjects, outcomes, strict=True)
+        ]
 
 
 async def _fetched(

@@ -42,15 +42,16 @@ def identify(asked: AskedSubject, keys: SectorKeys | None) -> Subject | None:
 
     Only the shape of a NIK is checked: a person whose recorded NIK is oddly built must still be found.
     """
-    if (asked.nik is None) == (asked.pseudonym is None):
+    _, nik, pseudonym, _ = asked
+    if (nik is None) == (pseudonym is None):
         return None
-    if asked.nik is not None:
-        well_formed = len(asked.nik) == _NIK_DIGITS and asked.nik.isascii() and asked.nik.isdigit()
-        return Subject(nik=asked.nik) if well_formed else None
-    if keys is None or asked.pseudonym is None:
+    if nik is not None:
+        well_formed = len(nik) == _NIK_DIGITS and nik.isascii() and nik.isdigit()
+        return Subject(nik) if well_formed else None
+    if keys is None or pseudonym is None:
         return None
     try:
-        return Subject(person_id=keys.person(asked.pseudonym))
+        return Subject(person_id=keys.person(pseudonym))
     except UnusablePseudonym:
         return None
 

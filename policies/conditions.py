@@ -10,7 +10,7 @@ They MUST NOT become code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -25,6 +25,7 @@ from policies.strict_yaml import NAME, NAME_ADVICE, Part, advice, content_of, pa
 Answer = Literal["yes", "no", "unknown"]
 Decision = Literal["eligible", "ineligible", "unknown"]
 Operand = str | int | date | tuple[str, ...]
+Facts = Mapping[str, Value]
 
 # Not a field of a person: the day that the question is about, for programmes that have an end.
 ON_DATE = "on_date"
@@ -82,14 +83,21 @@ class Evaluation:
     clauses: Mapping[str, Answer]
 
 
-def evaluate(rule: ProgrammeRule, facts: Mapping[str, Value], on_date: date) -> Evaluation:
+def evaluate(rule: ProgrammeRule, facts: Facts, on_date: date) -> Evaluation:
     """Whether a person qualifies on a day. A fact that is missing or None is unknown.
 
     Any clause known to fail makes the person ineligible; otherwise any unknown clause makes the answer
     unknown; only a rule of which every clause is known to hold makes a person eligible.
     """
+    return evaluate_all(rule, [facts], on_date)[0]
+
+
+def evaluate_all(rule: ProgrammeRule, people: Sequence[Facts], on_date: date) -> list[Evaluation]:
+    """`evaluate` for each of these people, in their order."""
     names, judge = _judged_by(rule, on_date)
-    return judge(*map(facts.get, names))
+    if not names:  # the rule looks at the day alone
+        return [judge()] * len(people)
+    return list(map(judge, *([facts.get(name) for facts in people] for name in names)))
 
 
 # People are many, and what rules read of them takes few values: whoever has the same facts is judged alike.
@@ -106,7 +114,7 @@ def _judged_by(rule: ProgrammeRule, on_date: date) -> tuple[tuple[str, ...], Cal
     return names, judge
 
 
-def _evaluate(rule: ProgrammeRule, facts: Mapping[str, Value], on_date: date) -> Evaluation:
+def _evaluate(rule: ProgrammeRule, facts: Facts, on_date: date) -> Evaluation:
     clauses: dict[str, Answer] = {}
     decision: Decision = "eligible"
     for clause in rule.clauses:

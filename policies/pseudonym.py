@@ -18,7 +18,7 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -126,8 +126,13 @@ def pseudonym(person_id: UUID, key: SectorKey) -> str:
     version travels in the prefix. Construction: AES-SIV over the 16 bytes of the id, with version and sector
     as associated data, base64url without padding.
     """
-    sealed = key.siv.encrypt(person_id.bytes, key.associated)
-    return f"v{key.version}.{key.sector}.{_text(sealed)}"
+    return pseudonyms([person_id], key)[0]
+
+
+def pseudonyms(people: Sequence[UUID], key: SectorKey) -> list[str]:
+    """`pseudonym` for each of these people, in their order."""
+    prefix, seal, associated = f"v{key.version}.{key.sector}.", key.siv.encrypt, key.associated
+    return [prefix + _text(seal(one.bytes, associated)) for one in people]
 
 
 def sector_named_by(text: str) -> str | None:

@@ -1,12 +1,12 @@
 """Release, after everything is fetched: what of one person leaves, in the form that the plan gives it.
 
-It walks over the plan's outputs (its `steps`) and takes one value for each; it never walks over a person's
-values. So nothing leaves that the plan does not name, by construction.
+It walks over the plan's outputs (its `steps`) and takes one value of everybody for each; it never walks over
+a person's values. So nothing leaves that the plan does not name, by construction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from policies.plan import Plan
 from policies.pseudonym import SectorKey
 from policies.transforms import Claim, Leaving, Occasion
 
-__all__ = ["Released", "Unknown", "release", "unknown_field"]
+__all__ = ["Released", "Unknown", "release", "release_all", "unknown_field"]
 
 
 class Unknown(NamedTuple):
@@ -47,19 +47,35 @@ def release(
     an old value is no answer. `claims` is what the caller says of this person, for verdicts. `on_date` is the
     day that ages count for. The key of `plan.pseudonym_sector` MUST be given if the plan has one.
     """
+    (released,) = release_all(plan, [values], [unknown], [claims], on_date=on_date, sector_key=sector_key)
+    return released
+
+
+def release_all(
+    plan: Plan,
+    values: Sequence[Mapping[str, Value]],
+    unknown: Sequence[Mapping[str, Unknown]],
+    claims: Sequence[Mapping[str, Claim]],
+    *,
+    on_date: date,
+    sector_key: SectorKey | None = None,
+) -> list[Released]:
+    """`release` for many people, of whom the three sequences tell side by side; in their order."""
     occasion = Occasion(on_date, sector_key)
-    leaving: dict[str, Leaving] = {}
-    exceptions: dict[str, dict[str, Any]] = {}
+    everybody = [Released({}, {}) for _ in values]
     for name, reads, apply in plan.steps:
-        if reads in unknown:
-            exceptions[name] = unknown_field(unknown[reads])
-            continue
-        value = apply(values.get(reads), claims.get(name), occasion)
-        if value is None:
-            exceptions[name] = {"state": "absent"}
-        else:
-            leaving[name] = value
-    return Released(leaving, exceptions)
+        for (leaving, exceptions), known, missing, said in zip(
+            everybody, values, unknown, claims, strict=True
+        ):
+            if reads in missing:
+                exceptions[name] = unknown_field(missing[reads])
+                continue
+            value = apply(known.get(reads), said.get(name), occasion)
+            if value is None:
+                exceptions[name] = {"state": "absent"}
+            else:
+                leaving[name] = value
+    return everybody
 
 
 def unknown_field(state: Unknown) -> dict[str, Any]:

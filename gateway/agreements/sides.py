@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from connectors.base import Connector, Outcome, Record
-from gateway.answer import Finding, Person, assess
+from gateway.answer import Person, assess
 from gateway.subjects import complete, within_scope
 from policies.agreement import REFUSE
 from policies.cases import A_PSEUDONYM
@@ -20,7 +20,7 @@ from policies.decide import Deny, Output, Permit, Plan, in_scope
 from policies.dictionary import Field, Text
 from policies.pseudonym import SectorKey, derive_sector_key
 from policies.refusals import SOURCE_UNAVAILABLE
-from policies.release import Unknown
+from policies.release import Released, Unknown
 from policies.wording import form_of
 
 FieldState = Literal["released", "last_known", "absent", "unknown", "not_asked", "withheld"]
@@ -108,14 +108,14 @@ def side_of(
     if plan.on_source_failure == REFUSE and person.unknown:
         return Side(plan, denied=_source_down(plan))
     person = _without(person, heard.not_asked & plan.needs, heard.now)
-    finding = assess(plan, "preview", claims, person, on_date, _key(plan))
-    evaluation = finding.evaluation
+    findings = assess(plan, ["preview"], [claims], [person], on_date, _key(plan))
+    evaluation = next(iter(findings.evaluations), None)
     return Side(
         plan,
         decision=evaluation.decision if evaluation else None,
         clauses=evaluation.clauses if evaluation and plan.reasons else None,
-        pseudonym=A_PSEUDONYM if finding.pseudonym else None,
-        fields=(*_leaving(plan, person, finding, heard.not_asked), *_withheld(plan, dictionary)),
+        pseudonym=A_PSEUDONYM if findings.pseudonyms else None,
+        fields=(*_leaving(plan, person, findings.released[0], heard.not_asked), *_withheld(plan, dictionary)),
     )
 
 
@@ -146,16 +146,17 @@ def _without(person: Person, fields: frozenset[str], now: datetime) -> Person:
     )
 
 
-def _leaving(plan: Plan, person: Person, finding: Finding, not_asked: frozenset[str]) -> Iterator[FieldTold]:
-    assert finding.released is not None  # noqa: S101 - somebody was found
+def _leaving(
+    plan: Plan, person: Person, released: Released, not_asked: frozenset[str]
+) -> Iterator[FieldTold]:
     for output in plan.outputs:
-        exception = finding.released.exceptions.get(output.name)
+        exception = released.exceptions.get(output.name)
         state: FieldState = exception["state"] if exception else "released"
         if output.reads in not_asked:
             state = "not_asked"
         elif state == "released" and output.reads in person.stale:
             state = "last_known"
-        value = finding.released.values.get(output.name)
+        value = released.values.get(output.name)
         yield FieldTold(
             name=output.name,
             label=output.field.label,

@@ -16,6 +16,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 _SUBJECT_HASH_BYTES = 16  # 128 bits: collisions are out of reach for a nation
 _SALT_PURPOSE = b"exchange-salt:"
@@ -112,7 +114,7 @@ class SubjectHasher:
 
     def __init__(self, audit_key: bytes) -> None:
         # Keying costs as much as hashing: key once, copy for each subject.
-        self._keyed = hmac.new(audit_key, digestmod=hashlib.sha256)
+        self._keyed = HMAC(audit_key, SHA256())
 
     def person(self, person_id: UUID) -> str:
         """The hash of a person of the registry."""
@@ -125,7 +127,7 @@ class SubjectHasher:
     def _hash(self, material: bytes) -> str:
         mac = self._keyed.copy()
         mac.update(material)
-        return mac.hexdigest()[: 2 * _SUBJECT_HASH_BYTES]
+        return mac.finalize()[:_SUBJECT_HASH_BYTES].hex()
 
 
 def exchange_salt(audit_key: bytes, exchange_id: UUID) -> bytes:

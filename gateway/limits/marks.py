@@ -14,13 +14,19 @@ from gateway.audit.entry import SubjectHasher
 from gateway.limits.patterns import MarkedPlace, place_of
 
 _BYTES = 8
+_NIK, _PERSON, _DISTRICT, _BLOCK = b"nik", b"person", b"district", b"block"
 
 
 class Marks:
     """The numbers of one agreement. BLAKE2b under a key that the audit key's HMAC gives for its id."""
 
     def __init__(self, hasher: SubjectHasher, agreement_id: str) -> None:
-        self._key = bytes.fromhex(hasher.identifier(f"limits:{agreement_id}"))
+        key = bytes.fromhex(hasher.identifier(f"limits:{agreement_id}"))
+        # Keyed once, copied for each mark.
+        self._keyed = {
+            kind: blake2b(digest_size=_BYTES, key=key, person=kind)
+            for kind in (_NIK, _PERSON, _DISTRICT, _BLOCK)
+        }
 
     def person(self, subject: Subject) -> int:
         """The number of whoever is meant.
@@ -29,18 +35,19 @@ class Marks:
         nobody knows that they are one. Counting one too many is the safe side.
         """
         if subject.nik is not None:
-            return self._mark(b"nik", subject.nik)
-        return self._mark(b"person", str(subject.person_id))
+            return self._mark(_NIK, subject.nik)
+        return self._mark(_PERSON, str(subject.person_id))
 
     def place(self, nik: str) -> MarkedPlace:
         """The place of a well-formed NIK as numbers."""
         place = place_of(nik)
         return MarkedPlace(
-            self._mark(b"district", place.district),
-            self._mark(b"block", place.block),
-            tuple(self._mark(b"block", block) for block in place.beside),
+            self._mark(_DISTRICT, place.district),
+            self._mark(_BLOCK, place.block),
+            tuple(self._mark(_BLOCK, block) for block in place.beside),
         )
 
     def _mark(self, kind: bytes, said: str) -> int:
-        digest = blake2b(said.encode(), digest_size=_BYTES, key=self._key, person=kind).digest()
-        return int.from_bytes(digest, "big", signed=True)
+        mark = self._keyed[kind].copy()
+        mark.update(said.encode())
+        return int.from_bytes(mark.digest(), signed=True)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +48,7 @@ _IDENTIFIERS_PER_STATEMENT = 10_000
 # Field sets come from agreements, so there are few; the bound keeps odd requests from growing memory.
 _SHAPES_KEPT = 256
 _IDS_PER_READ = 10_000
+_QUARTERS_KEPT = 256
 
 _ON_DATE = bindparam("on_date", type_=Date())
 _housemates = people.alias("housemates")
@@ -100,6 +100,8 @@ def _programmes(joined: str | None) -> tuple[str, ...]:
     return tuple(sorted(set(joined.split(",")))) if joined else ()
 
 
+# The deciles of however many people are of a few quarters.
+@lru_cache(maxsize=_QUARTERS_KEPT)
 def _quarter(first_day: date | None) -> str | None:
     return None if first_day is None else period_of(first_day)
 
@@ -115,25 +117,9 @@ Row = Sequence[Any]
 # Subjects, fields, the day, and when (of the event loop's time) it is too late to answer.
 _Question = tuple[Sequence[Subject], frozenset[str], date, float]
 _Answer = Sequence[Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Makes a Record of a row: compiled once for what was selected and what is wanted of it."""
-
-    names: tuple[str, ...]
-    pick: Callable[[Row], tuple[Value, ...]]
-    dates: tuple[tuple[str, int], ...]
-
-    def __call__(self, row: Row, on_date: date) -> Record:
-        values = dict(zip(self.names, self.pick(row), strict=True))
-        as_of = {name: day for name, at in self.dates if (day := row[at]) is not None}
-        if as_of and max(as_of.values()) > on_date:
-            # A status is known from its day on; what held before, the registry no longer knows.
-            values |= {
-                name: None for name, day in as_of.items() if day > on_date and name in STATUS_VOCABULARY
-            }
-        return Record(row[_ID], values, row[_AS_OF], as_of, row[_SYNTHETIC])
+# Makes a Record of each row, for the day that is asked about.
+_Read = Callable[[Sequence[Row], date], list[Record]]
+_NOBODY = NotFound()
 
 
 def _positions(selected: frozenset[str]) -> tuple[dict[str, int], dict[str, int]]:
@@ -144,13 +130,30 @@ def _positions(selected: frozenset[str]) -> tuple[dict[str, int], dict[str, int]
 
 
 @lru_cache(maxsize=_SHAPES_KEPT)
-def _reader(selected: frozenset[str], wanted: frozenset[str]) -> _Reader:
+def _reader(selected: frozenset[str], wanted: frozenset[str]) -> _Read:
+    """What reads a row that selects these fields, for somebody who wants some of them."""
     fields, dates = _positions(selected)
-    names = tuple(sorted(wanted))
-    places = [fields[name] for name in names]
-    # itemgetter gives a bare value for a single place, and takes no fewer than one.
-    pick = itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[at] for at in places)
-    return _Reader(names, pick, tuple((name, at) for name, at in dates.items() if name in wanted))
+    wanted_fields = [(name, at, _READINGS.get(name)) for name, at in fields.items() if name in wanted]
+    wanted_dates = [(name, at, name in STATUS_VOCABULARY) for name, at in dates.items() if name in wanted]
+
+    def read(rows: Sequence[Row], on_date: date) -> list[Record]:
+        columns = list(zip(*rows, strict=True))
+        values: list[dict[str, Value]] = [{} for _ in rows]
+        as_of: list[dict[str, date]] = [{} for _ in rows]
+        for name, at, reading in wanted_fields:
+            column = map(reading, columns[at]) if reading else columns[at]
+            for known, value in zip(values, column, strict=True):
+                known[name] = value
+        for name, at, is_status in wanted_dates:
+            for known, dated, day in zip(values, as_of, columns[at], strict=True):
+                if day is not None:
+                    dated[name] = day
+                    # A status is known from its day on; what held before, the registry no longer knows.
+                    if is_status and day > on_date:
+                        known[name] = None
+        return list(map(Record, columns[_ID], values, columns[_AS_OF], as_of, columns[_SYNTHETIC]))
+
+    return read
 
 
 def _selection(selected: frozenset[str]) -> Select[Any]:
@@ -190,29 +193,36 @@ class _Day:
         everyone = [subject for subjects, *_ in questions for subject in subjects]
         self.ids = {subject.person_id for subject in everyone if subject.person_id is not None}
         self.niks = {s.nik for s in everyone if s.person_id is None and _is_nik(s.nik)}
-        places, _ = _positions(self.selected)
-        self._readings = [(places[name], _READINGS[name]) for name in self.selected & _READINGS.keys()]
         self._by_nik: defaultdict[str, list[Row]] = defaultdict(list)
-        self._by_id: dict[UUID, Row] = {}
+        self._by_id: dict[UUID, tuple[Row]] = {}
 
     def keep(self, rows: Rows, *, by_id: bool) -> None:
         """Take what one statement found."""
+        if by_id:
+            self._by_id.update((row[_ID], (row,)) for row in rows)
+            return
         for row in rows:
-            values = row
-            if self._readings:
-                values = list(row)
-                for at, reading in self._readings:
-                    values[at] = reading(values[at])
-            if by_id:
-                self._by_id[values[_ID]] = values
-            else:
-                self._by_nik[values[_NIK]].append(values)
+            self._by_nik[row[_NIK]].append(row)
 
     def answers(self) -> Iterable[_Answer]:
         """One per question, in order."""
         for subjects, fields, *_ in self._questions:
-            read = partial(_reader(self.selected, fields), on_date=self.on_date)
-            yield [_outcome(subject, self._by_nik, self._by_id, read) for subject in subjects]
+            found = [self._found(subject) for subject in subjects]
+            everyone = [row for rows in found for row in rows]
+            records = iter(_reader(self.selected, fields)(everyone, self.on_date) if everyone else ())
+            yield [
+                next(records) if len(rows) == 1 else _nobody_or_several([next(records) for _ in rows])
+                for rows in found
+            ]
+
+    def _found(self, subject: Subject) -> Sequence[Row]:
+        if subject.person_id is not None:
+            return self._by_id.get(subject.person_id, ())
+        return self._by_nik.get(subject.nik, ()) if subject.nik is not None else ()
+
+
+def _nobody_or_several(records: Sequence[Record]) -> Outcome:
+    return Ambiguous(tuple(sorted(records, key=attrgetter("person_id")))) if records else _NOBODY
 
 
 class RegistryConnector:
@@ -301,20 +311,3 @@ class RegistryConnector:
 
     def _build(self, selected: frozenset[str], by_id: bool) -> Select[Any]:
         return _selection(selected).where(self._by_id if by_id else self._by_nik)
-
-
-def _outcome(
-    subject: Subject,
-    by_nik: Mapping[str, list[Row]],
-    by_id: Mapping[UUID, Row],
-    read: Callable[[Row], Record],
-) -> Outcome:
-    if subject.person_id is not None:
-        row = by_id.get(subject.person_id)
-        return NotFound() if row is None else read(row)
-    rows = by_nik.get(subject.nik) if subject.nik is not None else None
-    if not rows:
-        return NotFound()
-    if len(rows) == 1:
-        return read(rows[0])
-    return Ambiguous(tuple(read(row) for row in sorted(rows, key=itemgetter(_ID))))

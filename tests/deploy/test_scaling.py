@@ -112,14 +112,15 @@ def sent(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         services = build_services(gateway.settings)
         try:
             asyncio.run(_ask(services))
-            yield sorted({text.decode() for lane in _lanes(services) for _, text, _ in lane._texts.values()})
+            told = [one for lane in _lanes(services) for _, one in lane._compiled.values()]
+            yield sorted({statement.text.decode() for statement in told})
         finally:
             services.close()
 
 
 def _lanes(services: Services) -> list[Any]:
     closing = [getattr(close, "__self__", None) for close in services.database._to_close]
-    return [one for one in closing if hasattr(one, "_texts")]
+    return [one for one in closing if hasattr(one, "_compiled")]
 
 
 async def _ask(services: Services) -> None:

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.conditions import Clause, Dated, ProgrammeRule, evaluate, inputs, load_rules
+from policies.conditions import (
+    ON_DATE,
+    Clause,
+    Dated,
+    ProgrammeRule,
+    evaluate,
+    evaluate_all,
+    inputs,
+    load_rules,
+)
 from policies.dictionary import Value
 from tests.policies.builders import DICTIONARY, SHIPPED, SOME_TEXT, TODAY, a_rule
 
@@ -132,6 +141,21 @@ def test_only_a_clause_that_is_known_to_fail_makes_a_person_ineligible(
     ]
     assert [name for name, answer in evaluation.clauses.items() if answer == "no"] == failing
     assert (evaluation.decision == "ineligible") == bool(failing)
+
+
+@given(rules_and_facts(), st.lists(st.integers(0, 7), max_size=6))
+@settings(deadline=None)
+def test_of_many_people_each_is_judged_as_alone(
+    case: tuple[ProgrammeRule, dict[str, Value]], told: list[int]
+) -> None:
+    rule, facts = case
+    people = [dict(list(facts.items())[:count]) for count in told]
+    assert evaluate_all(rule, people, TODAY) == [evaluate(rule, known, TODAY) for known in people]
+
+
+def test_a_rule_about_the_day_alone_judges_everybody_by_it() -> None:
+    rule = a_rule("PKH", a_clause(ON_DATE, "at_most", TODAY))
+    assert [one.decision for one in evaluate_all(rule, [{}, {"decile": 1}], TODAY)] == ["eligible"] * 2
 
 
 def test_a_list_with_an_unknown_word_is_still_settled_by_a_known_one() -> None:

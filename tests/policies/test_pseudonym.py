@@ -18,6 +18,7 @@ from policies.pseudonym import (
     derive_sector_key,
     identifier_token,
     pseudonym,
+    pseudonyms,
     resolve_pseudonym,
 )
 
@@ -49,6 +50,13 @@ def test_a_pseudonym_is_aes_siv_over_the_id_under_a_key_of_the_sector(
 ) -> None:
     key = derive_sector_key(master, sector, version)
     assert pseudonym(person, key) == independent_pseudonym(master, sector, version, person)
+
+
+@given(st.lists(st.uuids(), max_size=40), st.integers(1, 9999))
+@settings(deadline=None)
+def test_many_people_get_the_names_that_aes_siv_gives_each(people: list[UUID], version: int) -> None:
+    names = pseudonyms(people, derive_sector_key(MASTER, "kesehatan", version))
+    assert names == [independent_pseudonym(MASTER, "kesehatan", version, person) for person in people]
 
 
 def test_the_construction_never_changes_because_a_change_would_rename_everyone() -> None:

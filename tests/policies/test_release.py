@@ -18,7 +18,7 @@ from policies.dictionary import Ceiling, Field, Value
 from policies.errors import PolicyError
 from policies.plan import Plan
 from policies.pseudonym import derive_sector_key
-from policies.release import Released, Unknown, release
+from policies.release import Released, Unknown, release, release_all
 from policies.transforms import Transformation, compile_transformation
 from tests.policies.builders import (
     DICTIONARY,
@@ -139,6 +139,36 @@ def test_what_leaves_does_not_depend_on_anything_that_the_plan_does_not_read(
     least = {name: value for name, value in record.items() if name in read}
     most = record | {name: value for name, value in more.items() if name not in read}
     assert freed(plan, least) == freed(plan, most)
+
+
+@given(worlds(), st.lists(st.sets(st.integers(0, 11)), max_size=5), st.data())
+@settings(deadline=None)
+def test_of_many_people_each_leaves_as_alone(
+    world: tuple[dict[str, Field], dict[str, str], dict[str, Value], tuple[str, ...] | None],
+    lacking: list[set[int]],
+    data: st.DataObject,
+) -> None:
+    dictionary, kinds, record, asked = world
+    plan = planned(dictionary, agreement_of(dictionary, kinds), asked)
+    if plan is None:
+        return
+    names = sorted(dictionary)
+    values = [
+        {name: record[name] for at, name in enumerate(names) if name in record and at not in one}
+        for one in lacking
+    ]
+    unknown = [
+        dict.fromkeys(
+            data.draw(st.sets(st.sampled_from(names))), Unknown(datetime(2026, 6, 1, tzinfo=UTC), None)
+        )
+        for _ in lacking
+    ]
+    claims = [data.draw(st.dictionaries(st.sampled_from(names), st.just("a claim"))) for _ in lacking]
+    together = release_all(plan, values, unknown, claims, on_date=TODAY, sector_key=KEY)
+    assert together == [
+        release(plan, *one, on_date=TODAY, sector_key=KEY)
+        for one in zip(values, unknown, claims, strict=True)
+    ]
 
 
 @given(st.sampled_from(["keep", "verdict", {"mask": {"show_first": 1}}]), st.booleans())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,16 @@ def test_a_person_has_one_hash_under_one_key_and_another_under_another(person: U
     assert hasher.person(person) == SubjectHasher(b"k" * 32).person(person)
     assert hasher.person(person) != SubjectHasher(b"l" * 32).person(person)
     assert (hasher.person(person) == hasher.person(stranger)) == (person == stranger)
+
+
+@given(st.binary(min_size=1, max_size=80), st.uuids(), st.text(st.characters(codec="utf-8"), max_size=40))
+def test_hashes_of_people_are_hmac_sha256_cut_to_128_bits(key: bytes, person: UUID, identifier: str) -> None:
+    def cut(message: bytes) -> str:
+        return hmac.digest(key, message, "sha256").hex()[:32]
+
+    hasher = SubjectHasher(key)
+    assert hasher.person(person) == cut(b"person:" + person.bytes)
+    assert hasher.identifier(identifier) == cut(b"identifier:" + identifier.encode())
 
 
 def test_message_hash_cannot_be_recomputed_without_the_salt_of_its_exchange() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from gateway.audit.tables import audit_entries
 from gateway.database import Database
 from gateway.limits.budget import Refusal, Spent
 from gateway.limits.ledger import LimitLedger
+from gateway.limits.marks import Marks
 from gateway.limits.patterns import (
     Level,
     MarkedPlace,
@@ -45,6 +47,25 @@ def _born(day: date, serial: int = 9001, district: str = "357808", sex: int = 0)
 
 def _walk(count: int, start: date = date(1984, 3, 1), **changes: int) -> list[Subject]:
     return [_born(start + timedelta(days=at), **changes) for at in range(count)]
+
+
+@given(st.uuids(), st.dates(date(1940, 1, 2), date(2026, 12, 30)))
+def test_marks_are_keyed_blake2b_of_which_each_kind_has_its_own(person: UUID, born: date) -> None:
+    hasher, nik = SubjectHasher(b"a" * 32), f"357808{born:%d%m%y}9001"
+
+    def number(kind: bytes, said: str) -> int:
+        key = bytes.fromhex(hasher.identifier("limits:an-agreement"))
+        digest = hashlib.blake2b(said.encode(), digest_size=8, key=key, person=kind).digest()
+        return int.from_bytes(digest, signed=True)
+
+    marks, place = Marks(hasher, "an-agreement"), place_of(nik)
+    assert marks.person(Subject(nik=nik)) == number(b"nik", nik)
+    assert marks.person(Subject(person_id=person)) == number(b"person", str(person))
+    assert marks.place(nik) == MarkedPlace(
+        number(b"district", place.district),
+        number(b"block", place.block),
+        tuple(number(b"block", block) for block in place.beside),
+    )
 
 
 @given(st.dates(date(2000, 1, 2), date(2099, 12, 30)), st.sampled_from([0, 40]))
