@@ -61,6 +61,9 @@ END $$
 """  # noqa: S608
 
 
+_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+
+
 class KeptDatabase:
     """Lends a database with the newest schema; when one was changed, makes another as `like` is."""
 
@@ -98,7 +101,7 @@ class KeptDatabase:
 
     def _emptied(self, name: str) -> bool:
         """Have nobody in it and nothing in its tables; False where it cannot be lent again."""
-        self._administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+        self._administer(_END_SESSIONS, name)
         try:
             with self._connected(name) as connection:
                 connection.execute(_EMPTY)
@@ -107,8 +110,11 @@ class KeptDatabase:
             return False
 
     def _wait_until_left(self, name: str) -> None:
-        """A moment, as long as it takes a session to end; PostgreSQL itself looks ten times a second only."""
-        present = b"SELECT FROM pg_stat_activity WHERE datname = %s"
+        """A moment, as long as it takes a session to end; PostgreSQL itself looks ten times a second only.
+
+        A connection that was given up while it was being made may become a session after the others ended.
+        """
+        present = _END_SESSIONS.encode()
         until = time.monotonic() + 5
         while self._administering.execute(present, [name]).rowcount and time.monotonic() < until:
             time.sleep(0.002)
