@@ -1,7 +1,7 @@
 """Release, after everything is fetched: what of one person leaves, in the form that the plan gives it.
 
-It walks over the plan's outputs (its `steps`) and takes one value of everybody for each; it never walks over
-a person's values. So nothing leaves that the plan does not name, by construction.
+It walks over the plan's outputs (its `steps`) and takes one value for each; it never walks over a person's
+values. So nothing leaves that the plan does not name, by construction.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ def release(
     an old value is no answer. `claims` is what the caller says of this person, for verdicts. `on_date` is the
     day that ages count for. The key of `plan.pseudonym_sector` MUST be given if the plan has one.
     """
-    (released,) = release_all(plan, [values], [unknown], [claims], on_date=on_date, sector_key=sector_key)
-    return released
+    return release_all(plan, (values,), (unknown,), (claims,), on_date=on_date, sector_key=sector_key)[0]
 
 
 def release_all(
@@ -62,19 +61,21 @@ def release_all(
 ) -> list[Released]:
     """`release` for many people, of whom the three sequences tell side by side; in their order."""
     occasion = Occasion(on_date, sector_key)
-    everybody = [Released({}, {}) for _ in values]
-    for name, reads, apply in plan.steps:
-        for (leaving, exceptions), known, missing, said in zip(
-            everybody, values, unknown, claims, strict=True
-        ):
+    everybody: list[Released] = []
+    for known, missing, said in zip(values, unknown, claims, strict=True):
+        leaving: dict[str, Leaving] = {}
+        exceptions: dict[str, dict[str, Any]] = {}
+        value_of, claim_of = known.get, said.get
+        for name, reads, apply in plan.steps:
             if reads in missing:
                 exceptions[name] = unknown_field(missing[reads])
                 continue
-            value = apply(known.get(reads), said.get(name), occasion)
+            value = apply(value_of(reads), claim_of(name), occasion)
             if value is None:
                 exceptions[name] = {"state": "absent"}
             else:
                 leaving[name] = value
+        everybody.append(Released(leaving, exceptions))
     return everybody
 
 
