@@ -26,6 +26,7 @@ from gateway.reconciliation.alone import alone
 from gateway.reconciliation.jobs import Jobs
 from gateway.settings import load_settings
 from tests.deploy.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.gateway.keeping.keepers import wait_for
 from tests.living import LivingGateway, administering, free_port
 
 ROLES = Path(__file__).parents[2] / "deploy" / "postgresql" / "roles.sql"
@@ -153,8 +154,12 @@ def test_the_serving_role_may_look_up_all_that_is_watched_and_is_found_well(site
 def test_the_log_grows_its_tree_with_the_serving_role(site: Site) -> None:
     site.gateway.post(STOP.consumer, STOP.path, STOP.body)
     assert "agree with" in site.gateway.gapura("audit", "verify")
-    [[leaves]] = site.tried(SERVING, "SELECT count(*) FROM audit_leaves")
-    assert int(str(leaves)) > 0
+
+    def placed() -> bool:
+        [[leaves]] = site.tried(SERVING, "SELECT count(*) FROM audit_leaves")
+        return int(str(leaves)) > 0
+
+    wait_for(placed)  # by a process that may still be beginning
 
 
 @needs_pgbouncer
